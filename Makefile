@@ -1,0 +1,38 @@
+# Everything is done through these; `make` alone lists them.
+PYTHON ?= python3
+EXTRA  ?= cpu
+BIN    := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install test quick lint bench torture clean
+
+help: ## list what can be done
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## make .venv with everything needed (EXTRA=gpu for FAISS on a GPU)
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; on Debian it is the package python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRA),dev]'
+	@touch $@
+
+test: install ## run every test (under 10 minutes on 2 cores)
+	$(BIN)/pytest
+
+quick: install ## run the tests that need neither torch nor child processes, in seconds
+	$(BIN)/pytest -m "not slow and not data and not torture"
+
+lint: install ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install ## run every benchmark; each prints one JSON line
+	@for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
+
+torture: install ## the long trials in full: kills, damage, 10 000 generated inputs of each kind
+	TORTURE=1 $(BIN)/pytest --timeout 7200
+
+clean: ## remove what was built, the environment included
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""One file per question asked of this project's speed and memory; each prints one JSON line (`make bench`)."""

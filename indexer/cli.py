@@ -1,0 +1,361 @@
+"""The `indexer` command: from a corpus to a collection that can be searched, and everything that is done with it later.
+
+The command line only parses, calls and prints. Modules that are slow to import are imported by the command that needs
+them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+
+from indexer.command import print_json, run
+from indexer.encode import Precision
+from indexer.errors import UserError
+from indexer.records import FieldType
+
+if TYPE_CHECKING:
+    from indexer.preview import Preview
+    from indexer.settings import BuildSettings
+
+app = typer.Typer(
+    name="indexer",
+    help="Turn a corpus into a collection that can be searched.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+models_app = typer.Typer(help="The embedding models this home knows.", rich_markup_mode=None)
+app.add_typer(models_app, name="models")
+
+Name = Annotated[str, typer.Argument(help="The collection.", metavar="NAME")]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", metavar="DIR", help="Where collections live [$SEARCHAPP_HOME, or ./home].")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress stays on stderr.")]
+
+
+@app.command("build")
+def build_command(
+    source: Annotated[Path, typer.Argument(help="A BEIR folder, or a .csv, .tsv or .jsonl file (.gz too).")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The collection to build or bring up to date.")],
+    model: Annotated[
+        str, typer.Option(help="minilm, a model of this home, or a sentence-transformers folder.")
+    ] = "minilm",
+    id: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="The column that names a record.")] = None,
+    title: Annotated[str | None, typer.Option("--title", metavar="COLUMN", help="The column with the title.")] = None,
+    text: Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="The column with the text.")] = None,
+    fields: Annotated[
+        str | None,
+        typer.Option("--fields", metavar="A,B:TYPE", help="Columns to keep, with types where the guess is wrong."),
+    ] = None,
+    index: Annotated[str, typer.Option("--index", metavar="auto|FACTORY", help="auto, or a FAISS factory.")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="How the model computes.")] = "auto",
+    max_rejected: Annotated[str, typer.Option(help="Share of bad rows that stops the build.")] = "1%",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read a corpus, embed it and publish it as a new version of a collection.
+
+    Killed or stopped, the same command goes on where it was. The same source again changes nothing.
+
+    Example: indexer build products.csv --name shop --title name --fields brand,price:number
+    """
+    from indexer.home import Home
+    from indexer.settings import BuildSettings
+
+    settings = BuildSettings(
+        source=source,
+        name=name,
+        model=model,
+        id=id,
+        title=title,
+        text=text,
+        fields=parse_fields(fields),
+        index=index,
+        precision=precision,
+        max_rejected=parse_share(max_rejected),
+    )
+    if dry_run:
+        return _dry_run(settings, Home.find(home), json)
+    return _build(settings, Home.find(home), json)
+
+
+@app.command("list")
+def list_command(home: HomeOption = None, json: JsonOption = False) -> None:
+    """List the collections of this home.
+
+    Example: indexer list
+    """
+    catalog, _ = _open(home)
+    rows = [_row(row) for row in catalog.collections()]
+    if json:
+        return print_json({"collections": rows})
+    if not rows:
+        return print("no collections yet: indexer build SOURCE --name NAME")
+    return _table(rows, ("collection", "version", "records", "passages", "model", "published"))
+
+
+@app.command("show")
+def show_command(name: Name, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Show what a collection holds: columns and their types, model, index, sizes.
+
+    Example: indexer show shop
+    """
+    from indexer.inspect import describe
+
+    catalog, where = _open(home)
+    facts = describe(where, catalog.version(name))
+    if json:
+        return print_json(facts)
+    for key, value in facts.items():
+        shown = ", ".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        print(f"{key:<12} {shown}")
+    return None
+
+
+@app.command("verify")
+def verify_command(
+    name: Name,
+    version: Annotated[int | None, typer.Option("--version", help="Another version than the current one.")] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read every published file and compare it with its digest. Exit status 1 when one does not match.
+
+    Example: indexer verify shop
+    """
+    from indexer.store import damaged_files
+
+    catalog, where = _open(home)
+    row = catalog.version(name, version)
+    damaged = damaged_files(where, name, row.number, row.sha256)
+    if json:
+        print_json({"ok": not damaged, "damaged": damaged})
+    else:
+        print(
+            "\n".join(f"damaged: {file}" for file in damaged) or f"version {row.number} of {name}: every file is whole"
+        )
+    raise typer.Exit(1 if damaged else 0)
+
+
+@app.command("versions")
+def versions_command(name: Name, home: HomeOption = None, json: JsonOption = False) -> None:
+    """List the versions of a collection, newest first.
+
+    Example: indexer versions shop
+    """
+    catalog, _ = _open(home)
+    rows = [_row(row) | {"current": row.current} for row in catalog.versions(name)]
+    if json:
+        return print_json({"collection": name, "versions": rows})
+    return _table(rows, ("version", "current", "records", "passages", "model", "published"))
+
+
+@app.command("rollback")
+def rollback_command(
+    name: Name,
+    version: Annotated[int, typer.Argument(help="The version to make current.", metavar="VERSION")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make another published version current. Its files are checked first.
+
+    Example: indexer rollback shop 3
+    """
+    from indexer.store import read_version
+
+    catalog, where = _open(home)
+    row = catalog.version(name, version)
+    with where.writer_lock(name):
+        read_version(where, name, row.number, row.sha256)
+        catalog.rollback(name, version)
+    if json:
+        return print_json({"collection": name, "version": version})
+    return print(f"{name} is at version {version}")
+
+
+@app.command("drop")
+def drop_command(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove a collection with all its versions.
+
+    Example: indexer drop shop --yes
+    """
+    from indexer.files import remove_folder
+
+    catalog, where = _open(home)
+    versions = catalog.versions(name)
+    if not yes and not typer.confirm(f"Remove {name} with {len(versions)} version(s)?", err=True):
+        raise typer.Exit(1)
+    with where.writer_lock(name):
+        catalog.drop(name)
+        remove_folder(where.collection(name))
+    if json:
+        return print_json({"collection": name, "dropped": [row.number for row in versions]})
+    return print(f"{name} is gone")
+
+
+@models_app.callback(invoke_without_command=True)
+def models_command(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """List the models: the embedded one and those in this home.
+
+    Example: indexer models
+    """
+    if context.invoked_subcommand:
+        return None
+    from indexer.encode.models import list_models
+    from indexer.home import Home
+
+    rows = [
+        {"name": m.name, "dim": m.dim, "reads": m.max_tokens, "fingerprint": m.fingerprint}
+        for m in list_models(Home.find(home).models)
+    ]
+    if json:
+        return print_json({"models": rows})
+    return _table([row | {"fingerprint": str(row["fingerprint"])[:12]} for row in rows], tuple(rows[0]))
+
+
+@models_app.command("export")
+def export_command(
+    name: Annotated[str, typer.Argument(help="The model.", metavar="NAME")],
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.", metavar="DIR")],
+    home: HomeOption = None,
+) -> None:
+    """Write a model as a plain sentence-transformers folder.
+
+    Example: indexer models export minilm ./minilm
+    """
+    from indexer.encode.models import export
+    from indexer.home import Home
+
+    export(name, folder, Home.find(home).models)
+    print(f"{name} is in {folder}")
+
+
+def parse_fields(given: str | None) -> dict[str, FieldType | None] | None:
+    """`brand,price:number` → the columns to keep, each with its type or None where it should be guessed."""
+    if given is None:
+        return None
+    parts = [part.strip() for part in given.split(",") if part.strip()]
+    return dict(_field(part) for part in parts)
+
+
+def _field(part: str) -> tuple[str, FieldType | None]:
+    name, colon, kind = part.rpartition(":")
+    if not colon:
+        return part, None
+    if kind not in get_args(FieldType):
+        raise UserError("there is no such field type", repr(part), f"use one of: {', '.join(get_args(FieldType))}")
+    return name, cast(FieldType, kind)
+
+
+def parse_share(given: str) -> float:
+    """`1%` or `0.01` → 0.01."""
+    try:
+        share = float(given.removesuffix("%")) / (100 if given.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UserError(
+            "that is not a share of rows", repr(given), "give a percentage such as 1%, or a number from 0 to 1"
+        )
+    return share
+
+
+def _build(settings: BuildSettings, home: Any, json: bool) -> None:
+    from indexer.build import build
+    from indexer.progress import Progress, duration
+
+    progress = Progress()
+    try:
+        report = build(settings, home, progress)
+    finally:
+        progress.close()
+    if json:
+        return print_json(asdict(report))
+    if report.rejected:
+        counts = ", ".join(f"{reason}: {count}" for reason, count in report.rejected.items())
+        print(f"set aside      {counts}  (see {report.rejected_file})")
+    what = "nothing had changed" if report.unchanged else f"published in {duration(report.seconds)}"
+    print(
+        f"{report.collection}  version {report.version}: {report.records} records, {report.passages} passages; {what}"
+    )
+    print(f"index          {report.plan['why']}")
+    return print(f'next           searchapp search {report.collection} "your question"')
+
+
+def _dry_run(settings: BuildSettings, home: Any, json: bool) -> None:
+    from indexer.preview import preview
+
+    seen = preview(settings, home)
+    print_json(asdict(seen)) if json else _show_preview(seen)
+
+
+def _show_preview(seen: Preview) -> None:
+    from indexer.progress import duration
+
+    columns = seen.columns
+    print(f"rows           {seen.rows}, of which {seen.sampled} were looked at closely")
+    print(
+        f"columns        id: {columns['id'] or 'row number'}, title: {columns['title'] or '–'}, text: {columns['text']}"
+    )
+    print(f"fields         {', '.join(f'{name}: {kind}' for name, kind in columns['fields']) or 'none'}")
+    for reason, count in seen.rejected.items():
+        print(f"set aside      {reason}: {count} of the sampled rows")
+    for example in seen.examples:
+        print(f"example        {str(example)[:200]}")
+    lengths = ", ".join(f"{key} {value}" for key, value in seen.tokens.items())
+    print(f"tokens         {lengths}; the model reads {seen.model_reads}")
+    print(
+        f"longer         {seen.longer_than_model:.1%} of the documents are longer than that and become several passages"
+    )
+    print(f"passages       about {seen.passages}")
+    print(f"index          {seen.plan['why']}")
+    print(f"memory, disk   about {seen.memory_bytes / 1e6:,.0f} MB, {seen.disk_bytes / 1e6:,.0f} MB")
+    print(f"time           about {duration(seen.seconds)} to embed; nothing was written")
+
+
+def _open(home: Path | None) -> tuple[Any, Any]:
+    from indexer.catalog import Catalog
+    from indexer.home import Home
+
+    where = Home.find(home)
+    return Catalog.open(where), where
+
+
+def _row(row: Any) -> dict[str, Any]:
+    return {
+        "collection": row.collection,
+        "version": row.number,
+        "records": row.records,
+        "passages": row.passages,
+        "model": row.model_name,
+        "fingerprint": row.model_fingerprint,
+        "published": row.published_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> None:
+    cells = [list(keys), *([str(row[key]) for key in keys] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(keys))]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def main() -> None:
+    """Entry point of the `indexer` command."""
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

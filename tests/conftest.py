@@ -1,0 +1,29 @@
+"""Fixtures shared by every room's tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Deadlines would time the machine, not the code; the per-test timeout of pytest-timeout is the guard.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The public data sets beside the project; a test that needs them says so when they are not there."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the public data sets in ../shared/data beside the project, which are not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real, tiny BERT encoder on disk: fast enough to embed thousands of texts in a test."""
+    from tests.models import tiny_bert
+
+    return tiny_bert(tmp_path_factory.mktemp("models") / "tiny")
