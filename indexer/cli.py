@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-models_app = typer.Typer(help="The embedding models this home knows.", rich_markup_mode=None)
+models_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 
 Name = Annotated[str, typer.Argument(help="The collection.", metavar="NAME")]

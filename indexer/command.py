@@ -8,37 +8,42 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
-import click
 import typer
 
 from indexer.errors import UserError
 
+STOPPED = 130
 
-def run(app: typer.Typer) -> None:
+
+def run(app: typer.Typer) -> NoReturn:
     """Run a command-line application and exit with its status."""
     try:
-        status = app(standalone_mode=False)
+        app()
+        sys.exit(0)
     except UserError as error:
-        fail(str(error), 2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        fail("stopped; whatever was finished is kept, and the same command goes on from there", 130)
+        _fail(str(error), 2)
+    except SystemExit as end:  # typer's own ends: help, usage errors, and Ctrl-C as status 130
+        if end.code == STOPPED:
+            _stopped()
+        raise
+    except KeyboardInterrupt:
+        _stopped()
     except BrokenPipeError:  # the reader of our output went away: `indexer list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-def fail(message: str, status: int) -> None:
-    """Say what went wrong on stderr and exit."""
-    print(f"\n{message}" if sys.stderr.isatty() else message, file=sys.stderr)
-    sys.exit(status)
 
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout, and nothing else there."""
     print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def _stopped() -> NoReturn:
+    _fail("stopped; whatever was finished is kept, and the same command goes on from there", STOPPED)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"\n{message}" if sys.stderr.isatty() else message, file=sys.stderr)
+    sys.exit(status)

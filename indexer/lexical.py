@@ -6,15 +6,14 @@ nothing is ever merged, memory stays bounded, the same documents give the same b
 index is its row: offset of its segment + place in it. Statistics (document frequency, average length) are over all
 segments, hence the number of segments does not show in a score.
 
-One analyzer serves documents and queries, and there is no query syntax: a query is the bag of its terms. Letters and
-digits part (`b-6034`, `B6034` and `b 6034` are the same two terms, `snake_case` is two words), scripts written without
-spaces go by characters, accents fold, English endings are stemmed and 33 English function words dropped. A title counts
-three times, which is BM25F in its simplest form (Robertson et al. 2004). All of it was chosen on training and development
-queries only; the numbers are in docs/lab-log.md.
+One analyzer serves documents and queries; a query is the bag of its terms, without syntax. Letters and digits part
+(`b-6034`, `B6034` and `b 6034` are the same), scripts written without spaces go by characters, accents fold, English
+endings are stemmed and 33 English function words dropped. A title counts three times, the simplest BM25F (Robertson et
+al. 2004). All was chosen on training and development queries only; the numbers are in docs/lab-log.md.
 
-A score is a sum of 32-bit floats, and tantivy adds them in an order that depends on the path it takes, so equal documents
-could change places between a filtered and a plain search. Here a query is a fixed binary tree of two-way sums: adding two
-floats is commutative, so a document has the same score to the last bit whatever the path.
+A score is a sum of 32-bit floats, and tantivy's order of adding depends on its path, so equal documents could change
+places under a filter. Here a query is a fixed tree of two-way sums: adding two floats is commutative, so a document has
+the same score to the last bit whatever the path.
 """
 
 from __future__ import annotations
@@ -37,13 +36,15 @@ from indexer.errors import UserError
 from indexer.files import canonical_json, write_bytes
 from indexer.hits import Hits, empty
 
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
 TITLE_WEIGHT = 3
 MAX_TERMS = 256  # distinct terms of one query; a longer query keeps those that the fewest documents hold
 MAX_K = 1_000_000
 ASKING = 16  # asking for one given row costs about as much as reading this many rows of a ranking (measured, 100k rows)
 FEW_ROWS = 1000  # up to here rows are cheaper to ask for one by one than as a set
 BATCH_BYTES = 32 << 20  # text of one segment
-_DOCUMENT_BYTES = 64  # what a document costs a batch besides its text
 _HEAP_BYTES = 1 << 30  # tantivy's limit, not a reservation; a batch stays far below, so it becomes exactly one segment
 _CHARACTERS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _TERM = rf"[{_CHARACTERS}]|\p{{N}}+|[\p{{L}}\p{{M}}--[{_CHARACTERS}]]+"
@@ -58,11 +59,11 @@ SETTINGS = {
 def write_lexical(folder: Path, documents: Iterable[tuple[str, str]]) -> None:
     """Index `documents` (title, text), in row order, in `folder`, which must be empty or not exist yet.
 
-    The same documents give the same bytes, in whatever process. Nothing is fsynced: publishing the folder does that.
+    The same documents give the same bytes. tantivy's files are not fsynced: publishing the folder does that.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise UserError("a lexical index is written into an empty folder", folder, "name another folder, or empty it")
+        raise UserError("a lexical index is written into an empty folder", folder, "empty it")
     sizes: list[int] = []
     for batch in _batches(documents):
         _write_segment(folder, len(sizes), sum(sizes), batch)
@@ -80,30 +81,27 @@ class Lexical:
         self.documents = _checked_settings(folder)
         sizes = [segment["max_doc"] for segment in json.loads((folder / "meta.json").read_bytes())["segments"]]
         self._offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self._analyzer = _analyzer()
-        self._schema = _schema()
+        self._analyzer, self._schema = _analyzer(), _schema()
         self._searcher = _open(folder)
 
-    def search(self, query: str, k: int, *, among: NDArray[np.int64] | None = None) -> Hits:
-        """The `k` best rows for the words of `query`, of the rows `among` (sorted, unique; all where None).
+    def search(self, query: str, k: int, *, among: Rows | None = None) -> Hits:
+        """The `k` best rows for the words of `query`, of the rows `among` (sorted, unique; all where None): Hits [1, k].
 
-        Hits [1, k]: only documents holding at least one of the words; equal scores by row. Any text is a query; one of
-        which no word is left (only function words, signs) finds nothing.
+        Only documents holding one of the words; equal scores by row. Any text is a query; one of which no word is left
+        (only function words, signs) finds nothing. UserError for a `k` out of range.
         """
         if not 1 <= k <= MAX_K:
             raise UserError("k is the number of hits wanted", repr(k), f"give a whole number from 1 to {MAX_K:,}")
-        hits = empty(1, k)
-        scored = self._bm25(query)
+        hits, scored = empty(1, k), self._bm25(query)
         if scored is None or (among is not None and not among.size):
             return hits
         rows, scores = self._ranked(scored, k) if among is None else self._among(scored, k, among)
         hits.ids[0, : rows.size], hits.scores[0, : rows.size] = rows, scores
         return hits
 
-    def scores(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """BM25 of exactly these `rows` [n] (any order), 0 where none of the words occurs: float32 [n], as in `search`."""
-        scored = self._bm25(query)
-        wanted = np.unique(rows)
+    def scores(self, query: str, rows: Rows) -> Scores:
+        """BM25 of these `rows` [n] (any order), the same bits as in `search`, 0 where no word occurs: float32 [n]."""
+        scored, wanted = self._bm25(query), np.unique(rows)
         found = np.zeros(wanted.size, np.float32)
         if scored is not None and wanted.size:
             hits, scores = self._ranked(self._only(scored, wanted), wanted.size)
@@ -112,14 +110,13 @@ class Lexical:
 
     def terms(self, text: str) -> list[str]:
         """The terms of a text, in order and with repetitions, as they are indexed."""
-        terms: list[str] = self._analyzer.analyze(_plain(text))
-        return terms
+        return list(self._analyzer.analyze(_plain(text)))
 
     def _bm25(self, query: str) -> tantivy.Query | None:
         """The query as a tree of two-way sums, or None when no word of it is known.
 
-        Joined like a Huffman tree over document frequencies, so that frequent terms pass through few sums. The order is
-        a function of the words and the collection alone: (frequency, term), never of the path.
+        Joined like a Huffman tree over document frequencies: frequent terms pass through few sums, and the order depends
+        on the words and the collection alone.
         """
         counts = Counter(self.terms(query))
         known = sorted((found, term) for term in counts if (found := self._searcher.doc_freq("text", term)))
@@ -131,18 +128,15 @@ class Lexical:
         return heap[0][2] if heap else None
 
     def _weighted(self, term: str, count: int) -> tantivy.Query:
-        query = tantivy.Query.term_query(self._schema, "text", term, "freq")
-        return query if count == 1 else tantivy.Query.boost_query(query, float(count))
+        return tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, "text", term, "freq"), float(count))
 
-    def _ranked(self, query: tantivy.Query, limit: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _ranked(self, query: tantivy.Query, limit: int) -> tuple[Rows, Scores]:
         """The best `limit` rows and their scores; tantivy puts equal scores in order of address, which is the row's."""
         hits = self._searcher.search(query, min(limit, self.documents), count=False).hits
         places = np.array([(address.segment_ord, address.doc) for _, address in hits], np.int64).reshape(-1, 2)
         return self._offsets[places[:, 0]] + places[:, 1], np.array([score for score, _ in hits], np.float32)
 
-    def _among(
-        self, scored: tantivy.Query, k: int, among: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _among(self, scored: tantivy.Query, k: int, among: Rows) -> tuple[Rows, Scores]:
         """Few rows allowed: ask for them only. Many: read the ranking until `k` allowed ones are met, or to its end."""
         limit = 64 + 2 * k * self.documents // among.size
         if among.size * ASKING <= limit:
@@ -154,15 +148,15 @@ class Lexical:
                 return rows[allowed][:k], scores[allowed][:k]
             limit *= 8
 
-    def _only(self, scored: tantivy.Query, rows: NDArray[np.int64]) -> tantivy.Query:
+    def _only(self, scored: tantivy.Query, rows: Rows) -> tantivy.Query:
         """`scored` for these rows only; the condition adds 0, which changes no score."""
         if rows.size <= FEW_ROWS:
-            each = [tantivy.Query.term_query(self._schema, "row", row, "basic") for row in rows.tolist()]
+            each = (tantivy.Query.term_query(self._schema, "row", row, "basic") for row in rows.tolist())
             condition = tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in each])
         else:
             condition = tantivy.Query.term_set_query(self._schema, "row", rows.tolist())
-        condition = tantivy.Query.const_score_query(condition, 0.0)
-        return tantivy.Query.boolean_query([(tantivy.Occur.Must, condition), (tantivy.Occur.Must, scored)])
+        silent = tantivy.Query.const_score_query(condition, 0.0)
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, silent), (tantivy.Occur.Must, scored)])
 
 
 def _batches(documents: Iterable[tuple[str, str]]) -> Iterator[list[str]]:
@@ -170,7 +164,7 @@ def _batches(documents: Iterable[tuple[str, str]]) -> Iterator[list[str]]:
     batch, held = [], 0
     for title, text in documents:
         batch.append(f"{title}\n" * (TITLE_WEIGHT if title else 0) + text)
-        held += len(batch[-1].encode("utf-8", "replace")) + _DOCUMENT_BYTES
+        held += len(batch[-1].encode("utf-8", "replace")) + 64  # a document costs more than its text
         if held >= BATCH_BYTES:
             yield batch
             batch, held = [], 0
@@ -185,52 +179,45 @@ def _write_segment(folder: Path, ordinal: int, first_row: int, texts: Sequence[s
         index.register_tokenizer("words", _analyzer())
         writer = index.writer(_HEAP_BYTES, num_threads=1)
         for row, text in enumerate(texts, first_row):
-            document = tantivy.Document()
-            document.add_text("text", _plain(text))
+            document = tantivy.Document(text=_plain(text))
             document.add_unsigned("row", row)
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
         [segment] = json.loads(Path(working, "meta.json").read_bytes())["segments"]
         for path in Path(working).glob(f"{UUID(segment['segment_id']).hex}.*"):
-            shutil.move(path, folder / f"{_name(ordinal).hex}{path.suffix}")
+            path.rename(folder / f"{_name(ordinal).hex}{path.suffix}")
 
 
 def _name(ordinal: int) -> UUID:
-    """tantivy wants segments named by UUIDs; ours count from 1."""
-    return UUID(int=ordinal + 1)
+    return UUID(int=ordinal + 1)  # tantivy wants segments named by UUIDs
 
 
 def _empty_meta() -> dict[str, object]:
     """What tantivy itself says of an index of our schema that holds nothing yet."""
     with tempfile.TemporaryDirectory() as working:
         tantivy.Index(_schema(), working)
-        meta: dict[str, object] = json.loads(Path(working, "meta.json").read_bytes())
-        return meta
+        return dict(json.loads(Path(working, "meta.json").read_bytes()))
 
 
 def _checked_settings(folder: Path) -> int:
     """The number of documents, once the settings are known to be this program's."""
-    try:
-        settings = json.loads((folder / "settings.json").read_bytes())
-    except FileNotFoundError:
-        raise UserError("there is no lexical index", folder, "build the collection again") from None
-    documents: int = settings.pop("documents")
+    if not (folder / "settings.json").exists():
+        raise UserError("there is no lexical index", folder, "build the collection again")
+    settings = json.loads((folder / "settings.json").read_bytes())
+    documents = int(settings.pop("documents"))
     if settings != SETTINGS:
         different = sorted(key for key in settings.keys() | SETTINGS.keys() if settings.get(key) != SETTINGS.get(key))
-        raise UserError(
-            f"the lexical index was written with other settings: {', '.join(different)}",
-            {key: settings.get(key) for key in different},
-            "build the collection again with this version",
-        )
+        what = f"the lexical index was written with other settings: {', '.join(different)}"
+        raise UserError(what, {key: settings.get(key) for key in different}, "build the collection again")
     return documents
 
 
 def _open(folder: Path) -> tantivy.Searcher:
     """A searcher over the folder, which it leaves untouched.
 
-    Opening makes tantivy create a lock file and watch the folder. Published folders must not change and may be read-only,
-    so it opens links in a temporary folder; the searcher maps the files themselves and outlives links and index.
+    tantivy puts a lock file where it opens. Published folders must not change and may be read-only, so it opens links in
+    a temporary folder; the searcher maps the files themselves and outlives links and index.
     """
     links = Path(tempfile.mkdtemp())
     try:
@@ -245,27 +232,18 @@ def _open(folder: Path) -> tantivy.Searcher:
 
 
 def _schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    builder.add_text_field("text", tokenizer_name="words", index_option="freq")
-    builder.add_unsigned_field("row", indexed=True)
-    return builder.build()
+    text = tantivy.SchemaBuilder().add_text_field("text", tokenizer_name="words", index_option="freq")
+    return text.add_unsigned_field("row", indexed=True).build()
 
 
 def _analyzer() -> tantivy.TextAnalyzer:
+    of = tantivy.Filter
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_TERM))
-    for step in (
-        tantivy.Filter.remove_long(255),
-        tantivy.Filter.lowercase(),
-        tantivy.Filter.ascii_fold(),
-        tantivy.Filter.stopword("english"),
-        tantivy.Filter.stemmer("english"),
-    ):
+    for step in of.remove_long(255), of.lowercase(), of.ascii_fold(), of.stopword("english"), of.stemmer("english"):
         builder = builder.filter(step)
     return builder.build()
 
 
 def _plain(text: str) -> str:
     """Compatibility forms made one (full-width letters, ligatures, split accents); a lone surrogate becomes '?'."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.encode("utf-8", "replace").decode())
-    return text
+    return text if text.isascii() else unicodedata.normalize("NFKC", text.encode("utf-8", "replace").decode())

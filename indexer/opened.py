@@ -116,6 +116,11 @@ class OpenVersion:
         number = self._segment_of(row)
         return self.segments[number].records[row - int(self.offsets[number])]
 
+    def id(self, row: int) -> str:
+        """The id of a record, without reading the rest of it."""
+        number = self._segment_of(row)
+        return self.segments[number].records.id(row - int(self.offsets[number]))
+
     def spans(self, row: int) -> list[Span]:
         """The passages of a record, in order."""
         number = self._segment_of(row)

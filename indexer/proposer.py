@@ -99,9 +99,7 @@ class Proposer:
             return found, guesses
         guesses, found = self._index.search(queries, int(wanted / self._share))
         if self._allowed is not None:
-            found[
-                ~self._allowed[found]
-            ] = -1  # where found is −1 already, this looks up the last row and changes nothing
+            found[~self._allowed[found]] = -1  # a −1 looks up the last row, and stays −1 whatever it finds there
         return found, guesses
 
     def _list_parameters(self) -> faiss.SearchParametersIVF:

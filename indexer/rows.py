@@ -71,6 +71,10 @@ class Records:
         batch = self._file.get_batch(row // BATCH).slice(row % BATCH, 1)
         return record_at(pa.Table.from_batches([batch]), 0, self._columns)
 
+    def id(self, row: int) -> str:
+        """The id of a row, without reading the rest of it."""
+        return str(self._file.get_batch(row // BATCH).column("id")[row % BATCH].as_py())
+
     def table(self) -> pa.Table:
         """All rows as a table over the memory map: nothing is copied."""
         return self._file.read_all()

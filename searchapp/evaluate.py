@@ -118,12 +118,13 @@ def _measure(
     mode: Mode,
     watch: Callable[[str, int, int | None], None],
 ) -> ModeScores:
-    service.search(collection, next(iter(queries.values())), 1, mode)  # open and warm up outside the clock
+    service.rank(collection, next(iter(queries.values())), 1, mode)  # open and warm up outside the clock
     run: dict[str, dict[str, float]] = {}
     began = time.perf_counter()
     for count, (query, text) in enumerate(queries.items(), 1):
-        hits = service.search(collection, text, K, mode).hits
-        run[query] = {hit.id: float(K - rank) for rank, hit in enumerate(hits)}  # ranks, so that ties keep our order
+        opened, ranking = service.rank(collection, text, K, mode)
+        ids = map(opened.version.id, ranking.rows.tolist())
+        run[query] = {id: float(K - rank) for rank, id in enumerate(ids)}  # ranks, so that ties keep our order
         watch(f"evaluating {mode}", count, len(queries))
     seconds = time.perf_counter() - began
     per_query = _per_query(qrels, run)

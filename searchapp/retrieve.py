@@ -7,7 +7,7 @@ way round), and lets `fusion` order them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,20 +32,20 @@ class StageScores:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Record rows, best first, with every stage's scores and the ordinal of each record's best passage."""
+    """Record rows, best first, with every stage's scores; finding the passages to show is left to whoever shows them."""
 
     rows: Rows
     stages: Mapping[str, StageScores]  # in the order they ran; the last one's scores are the ranking's
-    passages: NDArray[np.int64]
+    best_passages: Callable[[Rows], NDArray[np.int64]]  # the ordinal of the passage that speaks for each of some rows
 
     def hits(self, version: OpenVersion) -> tuple[Hit, ...]:
-        """The ranked documents with their records attached."""
-        return tuple(self._hit(version, place) for place in range(len(self.rows)))
+        """The ranked documents with their records and passages attached."""
+        ordinals = self.best_passages(self.rows).tolist()
+        return tuple(self._hit(version, place, ordinal) for place, ordinal in enumerate(ordinals))
 
-    def _hit(self, version: OpenVersion, place: int) -> Hit:
+    def _hit(self, version: OpenVersion, place: int, ordinal: int) -> Hit:
         row = int(self.rows[place])
         record, spans = version.record(row), version.spans(row)
-        ordinal = int(self.passages[place])
         span = spans[ordinal]
         stages = {
             name: Stage(int(stage.ranks[place]) or None, float(stage.scores[place]))
@@ -64,14 +64,14 @@ def nearest(version: OpenVersion, vectors: NDArray[np.float32], k: int, among: R
     """By the highest cosine of any of `vectors` [n, dim] with any passage of a document."""
     hits = _one_list(version.dense(vectors, k, among), version.rows, k)
     rows, scores = _present(hits)
-    return Ranking(rows, {"dense": _listed(scores)}, version.dense_scores(vectors, rows)[1])
+    return Ranking(rows, {"dense": _listed(scores)}, lambda rows: version.dense_scores(vectors, rows)[1])
 
 
 def lexical(opened: Opened, query: str, k: int, among: Rows | None) -> Ranking:
     """By BM25 over title and text. Needs no model."""
     version = opened.version
     rows, scores = _present(version.lexical(query, k, among))
-    return Ranking(rows, {"lexical": _listed(scores)}, _passages_by_terms(version, query, rows))
+    return Ranking(rows, {"lexical": _listed(scores)}, lambda rows: _passages_by_terms(version, query, rows))
 
 
 def hybrid(opened: Opened, query: str, k: int, among: Rows | None) -> Ranking:
@@ -80,7 +80,7 @@ def hybrid(opened: Opened, query: str, k: int, among: Rows | None) -> Ranking:
     depth = max(DEPTH, k)
     by_dense, by_lexical = version.dense(vector, depth, among), version.lexical(query, depth, among)
     rows = np.union1d(_present(by_dense)[0], _present(by_lexical)[0])
-    dense_scores, ordinals = version.dense_scores(vector, rows)
+    dense_scores = version.dense_scores(vector, rows)[0]
     lexical_scores = version.lexical_scores(query, rows)
     fused = fuse(dense_scores, lexical_scores)
     best = np.lexsort((rows, -fused))[:k]
@@ -89,7 +89,7 @@ def hybrid(opened: Opened, query: str, k: int, among: Rows | None) -> Ranking:
         "lexical": StageScores(_ranks(by_lexical, rows[best]), lexical_scores[best]),
         "fusion": _listed(fused[best]),
     }
-    return Ranking(rows[best], stages, ordinals[best])
+    return Ranking(rows[best], stages, lambda rows: version.dense_scores(vector, rows)[1])
 
 
 def _present(hits: Hits) -> tuple[Rows, NDArray[np.float32]]:

@@ -42,11 +42,18 @@ class SearchService:
         UserError for an unknown collection, an empty query, a k out of range, a wrong mode or a wrong condition.
         """
         began = time.perf_counter()
+        opened, ranking = self.rank(collection, query, k, mode, where)
+        return _result(opened, ranking, began)
+
+    def rank(
+        self, collection: str, query: str, k: int = 10, mode: Mode = "hybrid", where: Where = None
+    ) -> tuple[Opened, Ranking]:
+        """What `search` shows, as rows and scores of an open version: for measuring, and for whoever shows it otherwise."""
         retrieve = RETRIEVALS[check_mode(mode)]
         check_query(query)
         check_k(k)
-        opened = self._openings.current(collection)
-        return _result(opened, retrieve(opened, query, k, opened.among(where)), began)
+        opened = self.opened(collection)
+        return opened, retrieve(opened, query, k, opened.among(where))
 
     def similar(self, collection: str, id: str, k: int = 10, where: Where = None) -> SearchResult:
         """The `k` documents most like a document of the collection, itself left out.
@@ -55,7 +62,7 @@ class SearchService:
         """
         began = time.perf_counter()
         check_k(k)
-        opened = self._openings.current(collection)
+        opened = self.opened(collection)
         version = opened.version
         row = version.row_of(id)
         if row is None:
@@ -65,6 +72,10 @@ class SearchService:
         among = opened.among(where)
         others = np.arange(version.rows) if among is None else among
         return _result(opened, nearest(version, version.vectors_of(row), k, others[others != row]), began)
+
+    def opened(self, collection: str) -> Opened:
+        """The current version of a collection, open; DamagedError when its files are not what was published."""
+        return self._openings.current(collection)
 
 
 RETRIEVALS = {"hybrid": hybrid, "dense": dense, "lexical": lexical}

@@ -141,17 +141,18 @@ def pooling_modes(config: Json) -> tuple[str, ...]:
 
 def _module(folder: Path, entry: object, source: Path) -> Module:
     given = entry if isinstance(entry, dict) else {}
-    kind, place = str(given.get("type", "")), str(given.get("path", ""))
+    kind, inside = str(given.get("type", "")), str(given.get("path", ""))
     if not kind.startswith("sentence_transformers."):
         raise UserError(
             f"A module of this model is code of its own, which is never run: {kind or entry!r}.",
             source,
             "Use a model whose modules all come from sentence-transformers.",
         )
-    path = folder / place
+    path = folder / inside
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise UserError(f"A module lies outside the model's folder: {place!r}.", source, "Copy it into the folder.")
-    _refuse_pickles(path)
+        raise UserError(f"A module lies outside the model's folder: {inside!r}.", source, "Copy it into the folder.")
+    for place in [path] if path == folder else [path, *path.rglob("*/")]:  # a Router keeps its modules in folders below
+        _refuse_pickles(place)
     config_name = "sentence_bert_config.json" if kind.endswith(".Transformer") else "config.json"
     return Module(kind.rsplit(".", 1)[-1], path, _read_json(path / config_name))
 
@@ -182,7 +183,7 @@ def _refuse_code(file: Path) -> None:
     """Settings that make a loader import code from the folder or fetch another model."""
     if file.name in ("tokenizer.json", "vocab.json"):
         return
-    settings = json.loads(file.read_text("utf-8")) if file.stat().st_size < 10**6 else {}
+    settings = _parse(file)
     if not isinstance(settings, dict):
         return
     todo = "Use a model that needs no code of its own; merge adapters into the model before saving it."
