@@ -102,7 +102,7 @@ def _texts() -> Iterator[tuple[str, str]]:
             yield str(row["page"]), f"{row['query']}: {row['positive']}"
     for name in ("epqa", "cosqa", "dedup_dblp_acm", "dedup_amazon_google", "xquad_sentences_en", "pubmedqa"):
         for row in _lines(DATA / name / "corpus.jsonl.gz"):
-            yield str(row["title"]), str(row["text"])[:400] or str(row["title"])
+            yield str(row["title"]), str(row["text"])[:200] or str(row["title"])
     for row in _lines(DATA / "langid_tatoeba" / "test.jsonl.gz"):
         yield "", str(row["text"])
 

@@ -52,6 +52,7 @@ from indexer.store import (
     publish_segment,
     read_segment,
     read_version,
+    remove_orphans,
     seal,
     segment_folder,
     segment_id,
@@ -92,8 +93,8 @@ def build(settings: BuildSettings, home: Home, watch: Watcher = lambda phase, do
     """
     check_name(settings.name)
     reader = check_source(settings.source)
-    encoder = load_encoder(resolve(settings.model), precision=settings.precision)
-    catalog = Catalog.open(home)
+    encoder = load_encoder(resolve(settings.model, home.models), precision=settings.precision)
+    catalog = Catalog.open(home, create=True)
     with home.writer_lock(settings.name):
         entry = catalog.start_build(settings.name, os.getpid())
         watch = _noted(catalog, entry, watch)
@@ -275,12 +276,14 @@ class _Build:
             name, number, digest, self._model_name(), encoder.fingerprint, records, passages, now(), current=True
         )
         self.catalog.publish(row)
+        remove_orphans(self.home, name, [version.number for version in self.catalog.versions(name)])
         return number
 
     def _model_name(self) -> str:
         """`minilm` or another known name as it is, a folder by its whole path: searching must find it from anywhere."""
-        folder = Path(self.settings.model)
-        return str(folder.resolve()) if folder.is_dir() else self.settings.model
+        folder = resolve(self.settings.model, self.home.models)
+        given_by_path = folder == Path(self.settings.model).expanduser()
+        return str(folder.resolve()) if given_by_path else self.settings.model
 
     def _report(
         self, number: int, intake: Intake, passages: int, plan: IndexPlan, *, unchanged: bool, embedded: int

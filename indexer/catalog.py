@@ -117,8 +117,11 @@ class Catalog:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
 
     @classmethod
-    def open(cls, home: Home) -> Catalog:
-        """The home's catalog, made or moved to the newest schema first."""
+    def open(cls, home: Home, *, create: bool = False) -> Catalog:
+        """The home's catalog, moved to the newest schema first. UserError where there is no home, unless `create`."""
+        if not create and not home.root.is_dir():
+            todo = "build a collection there first (indexer build SOURCE --name NAME), or name another home with --home"
+            raise UserError("there is no home here yet", str(home.root), todo)
         home.root.mkdir(parents=True, exist_ok=True)
         catalog = cls(home.catalog_url)
         with locked_migration(home):

@@ -54,7 +54,7 @@ def preview(settings: BuildSettings, home: Home) -> Preview:
     """Look at the source and say what `build` would do with it."""
     check_name(settings.name)
     reader = check_source(settings.source)
-    encoder = load_encoder(resolve(settings.model), precision=settings.precision)
+    encoder = load_encoder(resolve(settings.model, home.models), precision=settings.precision)
     seen = survey(
         READERS[reader](settings.source),
         id=settings.id,

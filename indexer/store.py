@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,21 @@ def damaged_files(home: Home, collection: str, number: int, expected: str) -> li
     damaged: list[str] = []
     _walk(home, collection, number, expected, damaged)
     return damaged
+
+
+def remove_orphans(home: Home, collection: str, published: Sequence[int]) -> None:
+    """Remove segments that no published version names: a build killed just before publishing left them.
+
+    Call it under the writer's lock. Nothing is removed when a version file cannot be read: it might name them.
+    """
+    try:
+        versions = [json.loads(version_file(home, collection, number).read_bytes()) for number in published]
+    except (OSError, ValueError):
+        return
+    wanted = {row["id"] for version in versions for row in version["segments"]}
+    for folder in (home.collection(collection) / "segments").iterdir():
+        if folder.name not in wanted:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_segment(folder: Path) -> Segment | None:

@@ -95,7 +95,7 @@ class Openings:
 
     def _load(self, version: OpenVersion, wanted: str) -> Encoder:
         name = self._catalog.model_name(wanted) or "minilm"
-        encoder = load_encoder(resolve(name))
+        encoder = load_encoder(resolve(name, self._home.models))
         if encoder.fingerprint != wanted:
             raise UserError(
                 f"{version.collection!r} was built with another model than the one found as {name!r}",

@@ -33,14 +33,19 @@ class ModelInfo:
     fingerprint: str
 
 
-def resolve(name_or_path: str) -> Path:
-    """The folder of a model named `minilm` or given by its path. Raises `UserError` when there is none, and when the
-    embedded weights are not the published ones."""
+def resolve(name_or_path: str, home_models: Path | None = None) -> Path:
+    """The folder of a model: `minilm`, the name of one in `home_models` (`name`: its newest version, or `name/version`),
+    or a path. Raises `UserError` when there is none, and when the embedded weights are not the published ones."""
     if name_or_path == MINILM:
         return _embedded()
+    known = _published(home_models)
+    for name in sorted(known, reverse=True):
+        if name == name_or_path or name.rpartition("/")[0] == name_or_path:
+            return known[name]
     folder = Path(name_or_path).expanduser()
     if not folder.is_dir():
-        raise UserError("There is no such model.", name_or_path, f"Give the folder of a model, or the name `{MINILM}`.")
+        names = ", ".join([MINILM, *sorted(known)])
+        raise UserError("There is no such model.", name_or_path, f"Give the folder of a model, or one of: {names}.")
     return folder
 
 
@@ -48,16 +53,21 @@ def list_models(home_models: Path) -> list[ModelInfo]:
     """The embedded model, then every `<home_models>/<name>/<version>`, by name and version.
 
     Raises `UserError` for a folder that is not a safe model: a broken one is not passed over in silence."""
-    published = sorted(file.parent for file in home_models.glob("*/*/modules.json"))
-    found = [(MINILM, _embedded())] + [(f"{folder.parent.name}/{folder.name}", folder) for folder in published]
+    found = [(MINILM, _embedded()), *sorted(_published(home_models).items())]
     return [_info(name, folder) for name, folder in found]
 
 
-def export(name: str, target: Path) -> Path:
+def _published(home_models: Path | None) -> dict[str, Path]:
+    """The models of a home by `name/version`."""
+    folders = [file.parent for file in home_models.glob("*/*/modules.json")] if home_models else []
+    return {f"{folder.parent.name}/{folder.name}": folder for folder in folders}
+
+
+def export(name: str, target: Path, home_models: Path | None = None) -> Path:
     """Copy the model `name` to `target` as a plain sentence-transformers folder and return it.
 
     `target` must be absent or empty; it appears complete or not at all."""
-    source = resolve(name)
+    source = resolve(name, home_models)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError("The target exists and is not an empty folder.", target, "Name a new folder.")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -131,6 +131,7 @@ def test_too_many_bad_rows_stop_the_build_and_publish_nothing(tmp_path: Path, ti
         build(settings(source, tiny_model), home)
     assert (home.collection("shop") / "rejected.jsonl").read_text().count("\n") == 10
     assert Catalog.open(home).collections() == []
+    assert not list((home.collection("shop") / "segments").glob("*"))
     assert build(settings(source, tiny_model, max_rejected=0.05), home).records == 190
 
 
@@ -205,6 +206,22 @@ def test_damaged_block_is_encoded_again(products: Path, tiny_model: Path, tmp_pa
     block.write_bytes(content)
     build(settings(products, tiny_model), hurt)
     assert published(hurt) == published(whole)
+
+
+def test_segment_of_a_build_that_never_published_goes_with_the_next(
+    products: Path, tiny_model: Path, home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build(settings(products, tiny_model), home)
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalog, "publish", _fail)
+        with pytest.raises(OSError, match="disk full"):
+            build(settings(write_products(tmp_path / "a.jsonl", range(40)), tiny_model), home)
+    segments = home.collection("shop") / "segments"
+    assert len(list(segments.iterdir())) == 2
+    build(settings(write_products(tmp_path / "b.jsonl", range(50)), tiny_model), home)
+    named = [json.loads((home.collection("shop") / "versions" / f"{n}.json").read_text()) for n in (1, 2)]
+    assert {path.name for path in segments.iterdir()} == {version["segments"][0]["id"] for version in named}
+    assert current(home).rows == 50
 
 
 def test_unknown_source_is_refused_before_a_model_is_loaded(tmp_path: Path, home: Home) -> None:

@@ -18,7 +18,7 @@ from indexer.home import Home
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
-    return Catalog.open(Home(tmp_path))
+    return Catalog.open(Home(tmp_path / "home"), create=True)
 
 
 def row(number: int, collection: str = "shop") -> VersionRow:
@@ -57,6 +57,12 @@ def test_publishing_the_same_number_twice_changes_nothing(catalog: Catalog) -> N
     with pytest.raises(sa.exc.IntegrityError):
         catalog.publish(row(1))
     assert catalog.version("shop").number == 2
+
+
+def test_reading_where_there_is_no_home_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no home here yet"):
+        Catalog.open(Home(tmp_path / "typo"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_collection_names_the_known_ones(catalog: Catalog) -> None:

@@ -212,7 +212,10 @@ def test_guesses(row: dict[str, object], expected: tuple[str | None, str | None,
 def test_every_guess_can_be_overridden() -> None:
     columns = survey(rows(ROW), id="", title="description", text="Product Title", fields={"price": "text"}).columns
     assert columns == Columns(None, "description", "Product Title", {"price": "text"})
-    assert survey(rows(ROW), fields={"stock": None, "price": None}).columns.fields == {"price": "number", "stock": "integer"}
+    assert survey(rows(ROW), fields={"stock": None, "price": None}).columns.fields == {
+        "price": "number",
+        "stock": "integer",
+    }
     assert survey(rows(ROW), title="", fields={}).columns == Columns("SKU", None, "description", {})
 
 
