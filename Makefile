@@ -29,7 +29,11 @@ lint: install ## check style and types
 	$(BIN)/mypy
 
 bench: install ## run every benchmark; each prints one JSON line
-	@for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
+	$(BIN)/python -m benchmarks.encoding
+	$(BIN)/python -m benchmarks.index
+	$(BIN)/python -m benchmarks.memory --rows 10000,100000,500000
+	$(BIN)/python -m benchmarks.search --home bench-home
+	$(BIN)/python -m benchmarks.quality --home bench-home
 
 torture: install ## the long trials in full: kills, damage, 10 000 generated inputs of each kind
 	TORTURE=1 $(BIN)/pytest --timeout 7200

@@ -50,7 +50,8 @@ def search_command(
     """
     from searchapp.service import SearchService, check_mode
 
-    result = SearchService(home).search(name, query, k, check_mode(mode), where)
+    checked = check_mode(mode)
+    result = SearchService(home).search(name, query, k, checked, where)
     print_json(result.as_json()) if json else _show(result)
 
 

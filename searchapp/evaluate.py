@@ -127,16 +127,17 @@ def _measure(
         run[query] = {id: float(K - rank) for rank, id in enumerate(ids)}  # ranks, so that ties keep our order
         watch(f"evaluating {mode}", count, len(queries))
     seconds = time.perf_counter() - began
-    per_query = _per_query(qrels, run)
+    measured = per_query(qrels, run)
     return ModeScores(
-        means={name: round(float(values.mean()), 4) for name, values in per_query.items()},
-        intervals={name: bootstrap(values) for name, values in per_query.items()},
+        means={name: round(float(values.mean()), 4) for name, values in measured.items()},
+        intervals={name: bootstrap(values) for name, values in measured.items()},
         queries_per_second=len(queries) / seconds,
-        per_query=per_query,
+        per_query=measured,
     )
 
 
-def _per_query(qrels: dict[str, dict[str, int]], run: dict[str, dict[str, float]]) -> dict[str, NDArray[np.float64]]:
+def per_query(qrels: dict[str, dict[str, int]], run: dict[str, dict[str, float]]) -> dict[str, NDArray[np.float64]]:
+    """Each measure's value for every query of `qrels`, in its order; 0 for a query that found nothing."""
     place = {query: position for position, query in enumerate(qrels)}
     values = {str(measure): np.zeros(len(qrels)) for measure in MEASURES}
     for metric in ir_measures.iter_calc(MEASURES, qrels, run):

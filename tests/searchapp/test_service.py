@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from indexer.build import build
@@ -22,9 +24,10 @@ from searchapp import retrieve
 from searchapp.fusion import fuse
 from searchapp.opening import Opened
 from searchapp.schemas import SearchResult
-from searchapp.service import MOST, SearchService
+from searchapp.service import MOST, Mode, SearchService
 from tests.corpora import write_jsonl, write_products
 from tests.models import tiny_bert
+from tests.trials import trials
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +221,31 @@ def test_json_is_stable_and_serialisable(service: SearchService) -> None:
 def test_refusals_say_what_is_wrong(service: SearchService, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         service.search(**({"collection": "exact", "query": "lamp"} | arguments))  # type: ignore[arg-type]
+
+
+@settings(max_examples=trials(500))
+@given(
+    query=st.text(max_size=300),
+    k=st.one_of(st.integers(-2, 40), st.sampled_from([10**9, None, "x", 1.5])),
+    mode=st.sampled_from(["hybrid", "dense", "lexical", "x"]),
+    where=st.one_of(st.none(), st.text(max_size=40), st.sampled_from([text for text, _ in FILTERS.values()])),
+)
+def test_any_query_ends_in_an_answer_or_a_refusal(
+    service: SearchService, query: str, k: int, mode: Mode, where: str | None
+) -> None:
+    refused, result = None, None
+    try:
+        result = service.search("exact", query, k, mode, where)
+    except UserError as refusal:
+        refused = refusal
+    if result is None:
+        assert refused is not None
+        assert refused.todo
+        return
+    scores = [hit.score for hit in result.hits]
+    assert len(scores) <= k
+    assert scores == sorted(scores, reverse=True)
+    json.dumps(result.as_json(), allow_nan=False)
 
 
 def test_similar_to_an_unknown_id_is_refused(service: SearchService) -> None:
