@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from indexer.arguments import parse_fields, parse_share
 from indexer.command import print_json, run
 from indexer.encode import Precision
-from indexer.errors import UserError
-from indexer.records import FieldType
+from indexer.printed import print_preview, print_table
 
 if TYPE_CHECKING:
-    from indexer.preview import Preview
     from indexer.settings import BuildSettings
 
 app = typer.Typer(
@@ -98,7 +97,7 @@ def list_command(home: HomeOption = None, json: JsonOption = False) -> None:
         return print_json({"collections": rows})
     if not rows:
         return print("no collections yet: indexer build SOURCE --name NAME")
-    return _table(rows, ("collection", "version", "records", "passages", "model", "published"))
+    return print_table(rows, ("collection", "version", "records", "passages", "model", "published"))
 
 
 @app.command("show")
@@ -154,7 +153,7 @@ def versions_command(name: Name, home: HomeOption = None, json: JsonOption = Fal
     rows = [_row(row) | {"current": row.current} for row in catalog.versions(name)]
     if json:
         return print_json({"collection": name, "versions": rows})
-    return _table(rows, ("version", "current", "records", "passages", "model", "published"))
+    return print_table(rows, ("version", "current", "records", "passages", "model", "published"))
 
 
 @app.command("rollback")
@@ -222,7 +221,7 @@ def models_command(context: typer.Context, home: HomeOption = None, json: JsonOp
     ]
     if json:
         return print_json({"models": rows})
-    return _table([row | {"fingerprint": str(row["fingerprint"])[:12]} for row in rows], tuple(rows[0]))
+    return print_table([row | {"fingerprint": str(row["fingerprint"])[:12]} for row in rows], tuple(rows[0]))
 
 
 @models_app.command("export")
@@ -240,36 +239,6 @@ def export_command(
 
     export(name, folder, Home.find(home).models)
     print(f"{name} is in {folder}")
-
-
-def parse_fields(given: str | None) -> dict[str, FieldType | None] | None:
-    """`brand,price:number` → the columns to keep, each with its type or None where it should be guessed."""
-    if given is None:
-        return None
-    parts = [part.strip() for part in given.split(",") if part.strip()]
-    return dict(_field(part) for part in parts)
-
-
-def _field(part: str) -> tuple[str, FieldType | None]:
-    name, colon, kind = part.rpartition(":")
-    if not colon:
-        return part, None
-    if kind not in get_args(FieldType):
-        raise UserError("there is no such field type", repr(part), f"use one of: {', '.join(get_args(FieldType))}")
-    return name, cast(FieldType, kind)
-
-
-def parse_share(given: str) -> float:
-    """`1%` or `0.01` → 0.01."""
-    try:
-        share = float(given.removesuffix("%")) / (100 if given.endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise UserError(
-            "that is not a share of rows", repr(given), "give a percentage such as 1%, or a number from 0 to 1"
-        )
-    return share
 
 
 def _build(settings: BuildSettings, home: Any, json: bool) -> None:
@@ -298,31 +267,7 @@ def _dry_run(settings: BuildSettings, home: Any, json: bool) -> None:
     from indexer.preview import preview
 
     seen = preview(settings, home)
-    print_json(asdict(seen)) if json else _show_preview(seen)
-
-
-def _show_preview(seen: Preview) -> None:
-    from indexer.progress import duration
-
-    columns = seen.columns
-    print(f"rows           {seen.rows}, of which {seen.sampled} were looked at closely")
-    print(
-        f"columns        id: {columns['id'] or 'row number'}, title: {columns['title'] or '–'}, text: {columns['text']}"
-    )
-    print(f"fields         {', '.join(f'{name}: {kind}' for name, kind in columns['fields']) or 'none'}")
-    for reason, count in seen.rejected.items():
-        print(f"set aside      {reason}: {count} of the sampled rows")
-    for example in seen.examples:
-        print(f"example        {str(example)[:200]}")
-    lengths = ", ".join(f"{key} {value}" for key, value in seen.tokens.items())
-    print(f"tokens         {lengths}; the model reads {seen.model_reads}")
-    print(
-        f"longer         {seen.longer_than_model:.1%} of the documents are longer than that and become several passages"
-    )
-    print(f"passages       about {seen.passages}")
-    print(f"index          {seen.plan['why']}")
-    print(f"memory, disk   about {seen.memory_bytes / 1e6:,.0f} MB, {seen.disk_bytes / 1e6:,.0f} MB")
-    print(f"time           about {duration(seen.seconds)} to embed; nothing was written")
+    print_json(asdict(seen)) if json else print_preview(seen)
 
 
 def _open(home: Path | None) -> tuple[Any, Any]:
@@ -343,13 +288,6 @@ def _row(row: Any) -> dict[str, Any]:
         "fingerprint": row.model_fingerprint,
         "published": row.published_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-
-
-def _table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> None:
-    cells = [list(keys), *([str(row[key]) for key in keys] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(keys))]
-    for line in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def main() -> None:

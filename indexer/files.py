@@ -69,6 +69,7 @@ def publish_folder(working: Path, final: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
+    """Wait until a file's bytes are on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

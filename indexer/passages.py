@@ -32,7 +32,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class PassageSettings:
-    """How long documents are cut. Part of a segment's identity; `docs/lab-log.md` has the numbers behind the defaults."""
+    """How long documents are cut. Part of a segment's identity. The defaults are ours."""
 
     max_tokens: int | None = None  # tokens of a passage, special tokens and title included; None: the model's limit
     title: bool = True  # embed every passage with its document's title before it

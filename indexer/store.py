@@ -69,10 +69,12 @@ def segment_id(inputs: Mapping[str, object]) -> str:
 
 
 def segment_folder(home: Home, collection: str, segment: str) -> Path:
+    """Where a segment is, or will be, published."""
     return home.collection(collection) / "segments" / segment
 
 
 def version_file(home: Home, collection: str, number: int) -> Path:
+    """Where the file of a version is."""
     return home.collection(collection) / "versions" / f"{number}.json"
 
 

@@ -1,8 +1,8 @@
 """One linear layer, on the matrix product that is fastest on this processor.
 
 torch's own product goes to MKL, which uses AVX2 on many processors that can do AVX-512; oneDNN with weights reordered
-once reaches twice that there, and is the only fast way in bf16. On AVX2 alone both are equally fast and MKL's needs no
-reordering, so it is the default. The choice depends on the processor only, never on a timing: a timing would make the
+once reaches twice that there, and is the only fast way in bf16. On AVX2 alone no clear
+difference showed and MKL's needs no reordering, so it is the default. The choice depends on the processor only, never on a timing: a timing would make the
 bits of the vectors a matter of luck.
 """
 

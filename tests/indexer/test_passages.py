@@ -164,7 +164,7 @@ def test_short_texts_are_quick() -> None:
     records = [("", f"{WORDS[n % 300]} {WORDS[n % 299]} water is hot {n}") for n in range(20_000)]
     started = time.process_time()
     assert all(len(spans) == 1 for spans in split(records, TOKENIZERS["wordpiece"], 256))
-    assert time.process_time() - started < 2  # .05 s alone: the door stands wide for a busy machine
+    assert time.process_time() - started < 2  # processor time, so that a busy machine does not fail it
 
 
 def test_settings_are_part_of_an_identity() -> None:

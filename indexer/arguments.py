@@ -1,0 +1,38 @@
+"""Options of the command line that need more than typer's own types: read here, refused in three parts."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from indexer.errors import UserError
+from indexer.records import FieldType
+
+
+def parse_fields(given: str | None) -> dict[str, FieldType | None] | None:
+    """`brand,price:number` → the columns to keep, each with its type or None where it should be guessed."""
+    if given is None:
+        return None
+    parts = [part.strip() for part in given.split(",") if part.strip()]
+    return dict(_field(part) for part in parts)
+
+
+def _field(part: str) -> tuple[str, FieldType | None]:
+    name, colon, kind = part.rpartition(":")
+    if not colon:
+        return part, None
+    if kind not in get_args(FieldType):
+        raise UserError("there is no such field type", repr(part), f"use one of: {', '.join(get_args(FieldType))}")
+    return name, cast(FieldType, kind)
+
+
+def parse_share(given: str) -> float:
+    """`1%` or `0.01` → 0.01."""
+    try:
+        share = float(given.removesuffix("%")) / (100 if given.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UserError(
+            "that is not a share of rows", repr(given), "give a percentage such as 1%, or a number from 0 to 1"
+        )
+    return share
