@@ -252,6 +252,7 @@ class _Build:
             Records(segment / RECORDS, columns),
             Passages.read(segment / PASSAGES, records),
             self.encoder,
+            self.settings.passages,
             blocks,
             reuse=reuse,
             done=lambda count: self.watch("embedding", count, passages),

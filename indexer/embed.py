@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from indexer.encode import Encoder
 from indexer.files import write_bytes, writing
-from indexer.passages import passage_text, short_title
+from indexer.passages import PassageSettings, embedded_title, passage_text
 from indexer.rows import Passages, Records
 
 BLOCK = 2048  # passages; the unit of resuming
@@ -35,6 +35,7 @@ def embed(
     records: Records,
     passages: Passages,
     encoder: Encoder,
+    settings: PassageSettings,
     folder: Path,
     *,
     reuse: Reuse | None = None,
@@ -46,7 +47,7 @@ def embed(
         last = min(first + BLOCK, len(passages))
         path = folder / f"{number:06}.block"
         if read_block(path, last - first, encoder.dim) is None:
-            vectors = _encode(records, passages, encoder, first, last, reuse)
+            vectors = _encode(records, passages, encoder, settings, first, last, reuse)
             content = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
             write_bytes(path, hashlib.sha256(content).digest(), content)
         done(last)
@@ -77,7 +78,13 @@ def open_vectors(path: Path, dim: int) -> NDArray[np.float32]:
 
 
 def _encode(
-    records: Records, passages: Passages, encoder: Encoder, first: int, last: int, reuse: Reuse | None
+    records: Records,
+    passages: Passages,
+    encoder: Encoder,
+    settings: PassageSettings,
+    first: int,
+    last: int,
+    reuse: Reuse | None,
 ) -> NDArray[np.float32]:
     vectors = np.empty((last - first, encoder.dim), np.float32)
     known = reuse.rows[first:last] if reuse else np.full(last - first, -1)
@@ -87,11 +94,8 @@ def _encode(
     if len(fresh):
         rows = fresh + first
         texts = records.text_at(passages.record[rows].tolist())
-        cuts = zip(texts, passages.start[rows].tolist(), passages.end[rows].tolist(), strict=True)
-        vectors[fresh] = encoder.encode_document([_embedded(encoder, title, text[a:b]) for (title, text), a, b in cuts])
+        spans = zip(passages.start[rows].tolist(), passages.end[rows].tolist(), strict=True)
+        titles = [embedded_title(title, encoder.tokenizer, encoder.document_tokens, settings) for title, _ in texts]
+        pieces = [text[start:end] for (_, text), (start, end) in zip(texts, spans, strict=True)]
+        vectors[fresh] = encoder.encode_document(list(map(passage_text, titles, pieces)))
     return vectors
-
-
-def _embedded(encoder: Encoder, title: str, piece: str) -> str:
-    """What the model reads for a passage; `passages.split` counted its tokens with the same title."""
-    return passage_text(short_title(title, encoder.tokenizer, encoder.document_tokens), piece)

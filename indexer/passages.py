@@ -64,7 +64,7 @@ def split(
     limit = _limit(max_tokens, settings)
     specials = tokenizer.num_special_tokens_to_add(False)
     for batch in _batches(records):
-        titles = [short_title(title, tokenizer, limit) if settings.title else "" for title, _ in batch]
+        titles = [embedded_title(title, tokenizer, max_tokens, settings) for title, _ in batch]
         texts = [text for _, text in batch]
         whole = [passage_text(title, text) for title, text in zip(titles, texts, strict=True)]
         long = [row for row, fits in enumerate(_fit(whole, tokenizer, limit)) if not fits and texts[row].strip()]
@@ -82,8 +82,13 @@ def split(
 
 
 def passage_text(title: str, piece: str) -> str:
-    """What is embedded for a passage: its document's title (see `short_title`), a space, the piece of the text."""
+    """What is embedded for a passage: its document's title (see `embedded_title`), a space, the piece of the text."""
     return f"{title} {piece}" if title else piece
+
+
+def embedded_title(title: str, tokenizer: Tokenizer, max_tokens: int, settings: PassageSettings) -> str:
+    """The title that stands before every passage of a document: cut to its share of a passage, or none at all."""
+    return short_title(title, tokenizer, _limit(max_tokens, settings)) if settings.title else ""
 
 
 def short_title(title: str, tokenizer: Tokenizer, max_tokens: int) -> str:

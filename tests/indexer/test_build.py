@@ -16,7 +16,7 @@ from indexer.encode import load_encoder
 from indexer.errors import UserError
 from indexer.home import Home
 from indexer.opened import OpenVersion
-from indexer.passages import passage_text
+from indexer.passages import PassageSettings, passage_text
 from indexer.settings import BuildSettings
 from tests.corpora import product, write_jsonl, write_products
 
@@ -64,6 +64,16 @@ def test_version_holds_every_record_with_its_fields_and_the_vector_of_its_text(
     encoder = load_encoder(tiny_model)
     texts = [passage_text(record.title, record.text[span.start : span.end]) for span in version.spans(123)]
     np.testing.assert_allclose(version.vectors_of(123), encoder.encode_document(texts), atol=1e-6)
+
+
+def test_passage_settings_decide_what_is_embedded(products: Path, tiny_model: Path, home: Home) -> None:
+    build(settings(products, tiny_model, passages=PassageSettings(title=False, max_tokens=24)), home)
+    version, encoder = current(home), load_encoder(tiny_model)
+    text, spans = version.record(11).text, version.spans(11)
+    pieces = [text[span.start : span.end] for span in spans]
+    assert len(pieces) > 1
+    assert all(len(encoder.tokenizer.encode(piece).ids) <= 24 for piece in pieces)
+    np.testing.assert_allclose(version.vectors_of(11), encoder.encode_document(pieces), atol=1e-6)
 
 
 def test_same_source_again_changes_nothing(products: Path, tiny_model: Path, home: Home) -> None:
