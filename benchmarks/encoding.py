@@ -10,18 +10,16 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
-import platform
 import random
 import statistics
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.machine import machine
 from indexer.encode import load_encoder
 from indexer.encode.models import resolve
 
@@ -65,8 +63,7 @@ def measure(texts: list[str], rounds: int) -> dict[str, object]:
         "texts": len(texts),
         "mean_tokens": round(statistics.mean(lengths), 1),
         "precision": ours.precision,
-        "machine": f"{processor()}, {os.cpu_count()} threads, load {os.getloadavg()[0]:.1f}",
-        "versions": {name: version(name) for name in ("torch", "tokenizers", "sentence-transformers")},
+        "machine": machine(),
     }
 
 
@@ -112,12 +109,6 @@ def query_ms(encode_query: Callable[[list[str]], Vectors]) -> float:
     for _ in range(50):
         timed(lambda: encode_query(["how fast does sound travel in water"]), took, [])
     return 1000 * statistics.median(took)
-
-
-def processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 if __name__ == "__main__":

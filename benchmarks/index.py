@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.machine import machine
 from indexer.index import Index, build_index
 from indexer.plan import plan_index
 
@@ -63,7 +63,8 @@ def report(vectors: Floats, queries: Floats, threads: int, rounds: int, source: 
     return {
         "benchmark": "index",
         "vectors": {"source": Path(source).name, "rows": len(vectors), "dim": vectors.shape[1]},
-        "machine": {"cpu": processor(), "faiss": faiss.__version__, "numpy": np.__version__, "threads": threads},
+        "threads": threads,
+        "machine": machine(),
         "planned": plan_index(*vectors.shape).kind,
         "build_seconds": {kind: round(value, 2) for kind, value in seconds.items()},
         "engines": compare(engines, queries, truth(vectors, queries, None), rounds),
@@ -142,13 +143,6 @@ def clustered(rows: int, dim: int) -> Floats:
     vectors *= (1 + np.arange(dim, dtype=np.float32)) ** -0.35
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors
-
-
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
 
 
 if __name__ == "__main__":

@@ -346,7 +346,7 @@ def damaged(draw: st.DrawFn) -> str:
 @given(st.text(st.characters()) | st.lists(st.sampled_from(WORDS)).map(" ".join) | damaged())
 @settings(max_examples=trials(500))
 def test_any_text_is_a_condition_or_a_user_error(text: str) -> None:
-    _only_user_errors(text)
+    assert_only_user_errors(text)
 
 
 LEAVES = (
@@ -378,12 +378,12 @@ NEARLY = st.fixed_dictionaries(
 )
 @settings(max_examples=trials(500))
 def test_any_json_is_a_condition_or_a_user_error(source: Any) -> None:
-    _only_user_errors(source)
+    assert_only_user_errors(source)
     if isinstance(source, dict):
-        _only_user_errors(json.dumps(source))
+        assert_only_user_errors(json.dumps(source))
 
 
-def _only_user_errors(source: Any) -> None:
+def assert_only_user_errors(source: Any) -> None:
     condition, error = _read(source)
     if error is not None:
         assert all((error.what, error.given, error.todo))
