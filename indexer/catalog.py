@@ -203,8 +203,9 @@ class Catalog:
             return connection.scalar(sa.select(MODELS.c.name).where(MODELS.c.fingerprint == fingerprint))
 
     def start_build(self, collection: str, pid: int) -> int:
-        """Open a build's row and return its id."""
+        """Open a build's row and return its id. Call it under the writer's lock: a row still running then has no owner."""
         moment = now()
+        orphans = sa.update(BUILDS).where(BUILDS.c.collection == collection, BUILDS.c.state == "running")
         values = {
             "collection": collection,
             "state": "running",
@@ -215,6 +216,7 @@ class Catalog:
         }
         insert = sa.insert(BUILDS).values(**values, started_at=moment, updated_at=moment).returning(BUILDS.c.id)
         with self.engine.begin() as connection:
+            connection.execute(orphans.values(state="stopped", message="its process was killed", updated_at=moment))
             return int(connection.execute(insert).scalar_one())
 
     def update_build(self, build: int, **values: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +88,10 @@ class Records:
     def text_at(self, rows: Sequence[int]) -> list[tuple[str, str]]:
         """(title, text) of some rows; ascending rows read each batch once."""
         found = []
-        for row in rows:
-            batch = self._file.get_batch(row // BATCH)
-            found.append((batch.column("title")[row % BATCH].as_py(), batch.column("text")[row % BATCH].as_py()))
+        for number, group in groupby(rows, key=lambda row: row // BATCH):
+            batch = self._file.get_batch(number)
+            titles, texts = batch.column("title"), batch.column("text")
+            found += [(titles[row % BATCH].as_py(), texts[row % BATCH].as_py()) for row in group]
         return found
 
 

@@ -94,6 +94,15 @@ def test_build_row_follows_a_build(catalog: Catalog) -> None:
     assert catalog.builds("other") == []
 
 
+def test_build_that_was_killed_is_not_running_once_the_next_one_starts(catalog: Catalog) -> None:
+    catalog.start_build("shop", pid=1)
+    other = catalog.start_build("other", pid=2)
+    newest = catalog.start_build("shop", pid=3)
+    assert [(b.id, b.state) for b in catalog.builds("shop")] == [(newest, "running"), (1, "stopped")]
+    assert catalog.builds("shop")[1].message == "its process was killed"
+    assert [(b.id, b.state) for b in catalog.builds("other")] == [(other, "running")]
+
+
 def test_model_is_found_by_fingerprint_under_the_name_last_used(catalog: Catalog) -> None:
     catalog.remember_model("a" * 64, "minilm", 384)
     catalog.remember_model("a" * 64, "renamed", 384)
