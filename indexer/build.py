@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from indexer.index import build_index
 from indexer.intake import Intake, check_source, take_in
 from indexer.passages import split
 from indexer.plan import IndexPlan, plan_index
+from indexer.progress import Watcher, counted, unwatched
 from indexer.readers import READERS
 from indexer.records import Columns
 from indexer.rows import (
@@ -80,13 +81,7 @@ class BuildReport:
     rejected_file: str
 
 
-class Watcher(Protocol):
-    """Told how a build goes: the phase, how far it is, and of how many (None while that is not known)."""
-
-    def __call__(self, phase: str, done: int, total: int | None) -> None: ...
-
-
-def build(settings: BuildSettings, home: Home, watch: Watcher = lambda phase, done, total: None) -> BuildReport:
+def build(settings: BuildSettings, home: Home, watch: Watcher = unwatched) -> BuildReport:
     """Build and publish a version of a collection.
 
     Raises UserError for whatever a user can mend; a killed or failed build leaves the published versions untouched.
@@ -141,8 +136,9 @@ class _Build:
     def _take_in(self, folder: Path) -> tuple[Intake, Columns]:
         settings, source = self.settings, self.settings.source
         self.watch("looking at columns", 0, None)
+        rows = READERS[self.reader](source)
         seen = survey(
-            READERS[self.reader](source),
+            counted(rows, lambda count: self.watch("looking at columns", count, None)),
             id=settings.id,
             title=settings.title,
             text=settings.text,
@@ -162,8 +158,8 @@ class _Build:
     def _split(self, folder: Path, columns: Columns, intake: Intake) -> int:
         records = Records(folder / RECORDS, columns)
         spans = split(records.texts(), self.encoder.tokenizer, self.encoder.document_tokens, self.settings.passages)
-        counted = _counted(spans, lambda count: self.watch("splitting", count, intake.records))
-        return write_passages(folder / PASSAGES, counted)
+        watched = counted(spans, lambda count: self.watch("splitting", count, intake.records))
+        return write_passages(folder / PASSAGES, watched)
 
     def _current(self) -> tuple[VersionRow, Segment] | None:
         """The current version if it is whole; a damaged one is neither compared with nor copied from."""
@@ -260,12 +256,15 @@ class _Build:
         assemble(blocks, segment / "vectors" / "dense.f32", passages, self.encoder.dim)
 
     def _index(self, segment: Path, columns: Columns, plan: IndexPlan) -> None:
-        self.watch("indexing", 0, None)
+        self.watch("indexing vectors", 0, None)
         vectors = open_vectors(segment / "vectors" / "dense.f32", self.encoder.dim)
         blob = build_index(vectors, plan, seed=SEED)
         if blob is not None:
             write_bytes(segment / "index" / "dense.faiss", blob)
-        lexical.write_lexical(segment / "lexical", Records(segment / RECORDS, columns).texts())
+        records = Records(segment / RECORDS, columns)
+        self.watch("indexing words", 0, records.rows)
+        words = counted(records.texts(), lambda count: self.watch("indexing words", count, records.rows))
+        lexical.write_lexical(segment / "lexical", words)
 
     def _publish(self, segment: Segment, records: int, passages: int) -> int:
         self.watch("publishing", 0, None)
@@ -303,9 +302,6 @@ class _Build:
         )
 
 
-T = TypeVar("T")
-
-
 def _noted(catalog: Catalog, entry: int, watch: Watcher) -> Watcher:
     """The watcher, which also notes progress in the catalog: at each new phase, then at most once a second."""
     last: tuple[str, float] = ("", 0.0)
@@ -318,13 +314,6 @@ def _noted(catalog: Catalog, entry: int, watch: Watcher) -> Watcher:
         watch(phase, done, total)
 
     return note
-
-
-def _counted(stream: Iterable[T], done: Callable[[int], None]) -> Iterator[T]:
-    for count, item in enumerate(stream, 1):
-        yield item
-        if count % 4096 == 0:
-            done(count)
 
 
 def _without_reuse(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,11 +129,14 @@ def verify_command(
 
     Example: indexer verify shop
     """
+    from indexer.progress import Progress
     from indexer.store import damaged_files
 
     catalog, where = _open(home)
     row = catalog.version(name, version)
-    damaged = damaged_files(where, name, row.number, row.sha256)
+    progress = Progress()
+    damaged = damaged_files(where, name, row.number, row.sha256, progress)
+    progress.close()
     if json:
         print_json({"ok": not damaged, "damaged": damaged})
     else:
@@ -265,8 +268,13 @@ def _build(settings: BuildSettings, home: Any, json: bool) -> None:
 
 def _dry_run(settings: BuildSettings, home: Any, json: bool) -> None:
     from indexer.preview import preview
+    from indexer.progress import Progress
 
-    seen = preview(settings, home)
+    progress = Progress()
+    try:
+        seen = preview(settings, home, progress)
+    finally:
+        progress.close()
     print_json(asdict(seen)) if json else print_preview(seen)
 
 

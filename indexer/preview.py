@@ -22,6 +22,7 @@ from indexer.home import Home, check_name
 from indexer.intake import check_source
 from indexer.passages import Span, passage_text, split
 from indexer.plan import plan_index
+from indexer.progress import Watcher, counted, unwatched
 from indexer.readers import READERS
 from indexer.records import Record, Rejection, as_json, to_record
 from indexer.rows import columns_as_json
@@ -50,18 +51,20 @@ class Preview:
     seconds: float
 
 
-def preview(settings: BuildSettings, home: Home) -> Preview:
+def preview(settings: BuildSettings, home: Home, watch: Watcher = unwatched) -> Preview:
     """Look at the source and say what `build` would do with it."""
     check_name(settings.name)
     reader = check_source(settings.source)
     encoder = load_encoder(resolve(settings.model, home.models), precision=settings.precision)
+    watch("looking at columns", 0, None)
     seen = survey(
-        READERS[reader](settings.source),
+        counted(READERS[reader](settings.source), lambda count: watch("looking at columns", count, None)),
         id=settings.id,
         title=settings.title,
         text=settings.text,
         fields=settings.fields,
     )
+    watch("looking at a sample", 0, None)
     items = [to_record(row, seen.columns) for row in sample(settings.source, reader, SAMPLE)]
     records = [item for item in items if isinstance(item, Record)]
     rejected = Counter(item.reason for item in items if isinstance(item, Rejection))

@@ -8,7 +8,29 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TextIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TextIO, TypeVar
+
+T = TypeVar("T")
+EVERY = 4096  # items between two reports of `counted`
+
+
+class Watcher(Protocol):
+    """Told how work goes: the phase, how far it is, and of how many (None while that is not known)."""
+
+    def __call__(self, phase: str, done: int, total: int | None) -> None: ...
+
+
+def unwatched(phase: str, done: int, total: int | None) -> None:
+    """The watcher of work that nobody watches."""
+
+
+def counted(stream: Iterable[T], done: Callable[[int], None]) -> Iterator[T]:
+    """The same items, with `done(count)` called every so often."""
+    for count, item in enumerate(stream, 1):
+        yield item
+        if count % EVERY == 0:
+            done(count)
 
 
 class Progress:

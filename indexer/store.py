@@ -19,6 +19,7 @@ from typing import Any
 from indexer.errors import UserError
 from indexer.files import canonical_json, digest, publish_folder, remove_folder, sha256, write_bytes
 from indexer.home import Home
+from indexer.progress import Watcher, unwatched
 
 FORMAT = 1  # raised whenever an older reader would misunderstand the files
 MANIFEST = "manifest.json"
@@ -114,10 +115,10 @@ def read_version(home: Home, collection: str, number: int, expected: str) -> Ver
     return version
 
 
-def damaged_files(home: Home, collection: str, number: int, expected: str) -> list[str]:
+def damaged_files(home: Home, collection: str, number: int, expected: str, watch: Watcher = unwatched) -> list[str]:
     """The files of a version that are missing or changed, as paths from the home; empty when all is well."""
     damaged: list[str] = []
-    _walk(home, collection, number, expected, damaged)
+    _walk(home, collection, number, expected, damaged, watch)
     return damaged
 
 
@@ -146,7 +147,9 @@ def read_segment(folder: Path) -> Segment | None:
     return None if any(_damaged_in(segment)) else segment
 
 
-def _walk(home: Home, collection: str, number: int, expected: str, damaged: list[str]) -> Version | None:
+def _walk(
+    home: Home, collection: str, number: int, expected: str, damaged: list[str], watch: Watcher = unwatched
+) -> Version | None:
     path = version_file(home, collection, number)
     content = _read_checked(path, expected)
     if content is None:
@@ -163,16 +166,20 @@ def _walk(home: Home, collection: str, number: int, expected: str, damaged: list
             continue
         segment = Segment(folder, json.loads(manifest), tuple(row["tombstones"]))
         _check_format(segment.manifest, folder / MANIFEST)
-        damaged.extend(home.relative(file) for file in _damaged_in(segment))
+        damaged.extend(home.relative(file) for file in _damaged_in(segment, watch))
         segments.append(segment)
     return Version(collection, number, tuple(segments))
 
 
-def _damaged_in(segment: Segment) -> Iterator[Path]:
-    for name, entry in segment.manifest["files"].items():
+def _damaged_in(segment: Segment, watch: Watcher = unwatched) -> Iterator[Path]:
+    files = segment.manifest["files"]
+    total, done = sum(entry["bytes"] for entry in files.values()), 0
+    for name, entry in files.items():
+        watch("checking megabytes", done // 1_000_000, total // 1_000_000)
         path = segment.folder / name
         if not _matches(path, entry):
             yield path
+        done += entry["bytes"]
 
 
 def _matches(path: Path, entry: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ import csv
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from ir_measures import AP, RR, R, nDCG
 from numpy.typing import NDArray
 
 from indexer.errors import UserError
+from indexer.progress import Watcher, unwatched
 from searchapp.service import Mode, SearchService
 
 MEASURES = (nDCG @ 10, R @ 100, RR @ 10, AP @ 100)
@@ -68,7 +69,7 @@ def evaluate(
     folder: Path,
     split: str = "test",
     modes: Sequence[Mode] = ("dense", "lexical", "hybrid"),
-    watch: Callable[[str, int, int | None], None] = lambda phase, done, total: None,
+    watch: Watcher = unwatched,
 ) -> Evaluation:
     """Run every judged query of a BEIR folder's split through the service and measure the answers."""
     qrels = read_qrels(folder, split)
@@ -116,7 +117,7 @@ def _measure(
     queries: dict[str, str],
     qrels: dict[str, dict[str, int]],
     mode: Mode,
-    watch: Callable[[str, int, int | None], None],
+    watch: Watcher,
 ) -> ModeScores:
     service.rank(collection, next(iter(queries.values())), 1, mode)  # open and warm up outside the clock
     run: dict[str, dict[str, float]] = {}

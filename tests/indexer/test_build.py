@@ -192,7 +192,7 @@ def test_finished_blocks_are_not_encoded_again(
     kept: dict[str, int] = {}
 
     def look(phase: str, done: int, total: int | None) -> None:
-        if phase == "indexing":
+        if phase == "indexing vectors":
             kept.update({path.name: path.stat().st_mtime_ns for path in blocks.iterdir()})
 
     build(settings(products, tiny_model), home, look)
