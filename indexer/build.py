@@ -156,7 +156,7 @@ class _Build:
         return intake, seen.columns
 
     def _split(self, folder: Path, columns: Columns, intake: Intake) -> int:
-        records = Records(folder / RECORDS, columns)
+        records = Records(folder / RECORDS, columns, mapped=False)
         spans = split(records.texts(), self.encoder.tokenizer, self.encoder.document_tokens, self.settings.passages)
         watched = counted(spans, lambda count: self.watch("splitting", count, intake.records))
         return write_passages(folder / PASSAGES, watched)
@@ -245,7 +245,7 @@ class _Build:
         segment, blocks = working / "segment", working / "blocks"
         self.watch("embedding", 0, passages)
         embed(
-            Records(segment / RECORDS, columns),
+            Records(segment / RECORDS, columns, mapped=False),
             Passages.read(segment / PASSAGES, records),
             self.encoder,
             self.settings.passages,
@@ -261,7 +261,7 @@ class _Build:
         blob = build_index(vectors, plan, seed=SEED)
         if blob is not None:
             write_bytes(segment / "index" / "dense.faiss", blob)
-        records = Records(segment / RECORDS, columns)
+        records = Records(segment / RECORDS, columns, mapped=False)
         self.watch("indexing words", 0, records.rows)
         words = counted(records.texts(), lambda count: self.watch("indexing words", count, records.rows))
         lexical.write_lexical(segment / "lexical", words)

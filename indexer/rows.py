@@ -58,10 +58,13 @@ def columns_from_json(value: Mapping[str, Any]) -> Columns:
 
 
 class Records:
-    """The records of a segment, read through a memory map."""
+    """The records of a segment: through a memory map, or (`mapped=False`) a batch at a time into memory of its own.
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        self._file = pa.ipc.open_file(pa.memory_map(str(path)))
+    A search wants the map. A build reads every row once, and pages of a map it has read would count as its memory.
+    """
+
+    def __init__(self, path: Path, columns: Columns, *, mapped: bool = True) -> None:
+        self._file = pa.ipc.open_file(pa.memory_map(str(path)) if mapped else pa.OSFile(str(path)))
         self._columns = columns
         self.batches = self._file.num_record_batches
         last = self._file.get_batch(self.batches - 1).num_rows if self.batches else 0
