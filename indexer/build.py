@@ -214,8 +214,9 @@ class _Build:
             shutil.rmtree(fresh)
             return found, 0
         working = self._working_folder(fresh, name)
-        self._embed(working, columns, intake.records, passages, reuse)
-        self._index(working / "segment", columns, plan)
+        self._embed(working, columns, passages, reuse)
+        self._index_vectors(working / "segment", plan)
+        self._index_words(working / "segment", columns)
         facts = {
             "records": intake.records,
             "passages": passages,
@@ -241,12 +242,12 @@ class _Build:
         fresh.rename(working / "segment")
         return working
 
-    def _embed(self, working: Path, columns: Columns, records: int, passages: int, reuse: Reuse | None) -> None:
+    def _embed(self, working: Path, columns: Columns, passages: int, reuse: Reuse | None) -> None:
         segment, blocks = working / "segment", working / "blocks"
         self.watch("embedding", 0, passages)
         embed(
             Records(segment / RECORDS, columns, mapped=False),
-            Passages.read(segment / PASSAGES, records),
+            segment / PASSAGES,
             self.encoder,
             self.settings.passages,
             blocks,
@@ -255,12 +256,14 @@ class _Build:
         )
         assemble(blocks, segment / "vectors" / "dense.f32", passages, self.encoder.dim)
 
-    def _index(self, segment: Path, columns: Columns, plan: IndexPlan) -> None:
+    def _index_vectors(self, segment: Path, plan: IndexPlan) -> None:
         self.watch("indexing vectors", 0, None)
         vectors = open_vectors(segment / "vectors" / "dense.f32", self.encoder.dim)
         blob = build_index(vectors, plan, seed=SEED)
         if blob is not None:
             write_bytes(segment / "index" / "dense.faiss", blob)
+
+    def _index_words(self, segment: Path, columns: Columns) -> None:
         records = Records(segment / RECORDS, columns, mapped=False)
         self.watch("indexing words", 0, records.rows)
         words = counted(records.texts(), lambda count: self.watch("indexing words", count, records.rows))

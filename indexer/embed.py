@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from indexer.encode import Encoder
 from indexer.files import write_bytes, writing
 from indexer.passages import PassageSettings, embedded_title, passage_text
-from indexer.rows import Passages, Records
+from indexer.rows import PassageBlock, Records, read_blocks
 
 BLOCK = 2048  # passages; the unit of resuming
 
@@ -33,7 +33,7 @@ class Reuse:
 
 def embed(
     records: Records,
-    passages: Passages,
+    passages: Path,
     encoder: Encoder,
     settings: PassageSettings,
     folder: Path,
@@ -41,16 +41,21 @@ def embed(
     reuse: Reuse | None = None,
     done: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Make `folder` hold every block's vectors; `done(passages)` is called after each block, also when it was there."""
+    """Make `folder` hold the vectors of every block of the `passages` file.
+
+    `done(passages)` is called after each block, also when it was there already.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, first in enumerate(range(0, len(passages), BLOCK)):
-        last = min(first + BLOCK, len(passages))
+    for number, block in enumerate(read_blocks(passages, BLOCK)):
+        first = number * BLOCK
         path = folder / f"{number:06}.block"
-        if read_block(path, last - first, encoder.dim) is None:
-            vectors = _encode(records, passages, encoder, settings, first, last, reuse)
+        if read_block(path, len(block), encoder.dim) is None:
+            vectors, fresh = _copied(reuse, first, len(block), encoder.dim)
+            if fresh.size:
+                vectors[fresh] = _encode(records, block, fresh, encoder, settings)
             content = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
             write_bytes(path, hashlib.sha256(content).digest(), content)
-        done(last)
+        done(first + len(block))
 
 
 def read_block(path: Path, rows: int, dim: int) -> NDArray[np.float32] | None:
@@ -77,25 +82,22 @@ def open_vectors(path: Path, dim: int) -> NDArray[np.float32]:
     return np.memmap(path, dtype="<f4", mode="r").reshape(-1, dim)
 
 
+def _copied(reuse: Reuse | None, first: int, count: int, dim: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A block's vectors [count, dim] with those of an earlier version filled in, and the places still to be encoded."""
+    vectors = np.empty((count, dim), np.float32)
+    if reuse is None:
+        return vectors, np.arange(count)
+    rows = reuse.rows[first : first + count]
+    vectors[rows >= 0] = reuse.vectors[rows[rows >= 0]]
+    return vectors, np.flatnonzero(rows < 0)
+
+
 def _encode(
-    records: Records,
-    passages: Passages,
-    encoder: Encoder,
-    settings: PassageSettings,
-    first: int,
-    last: int,
-    reuse: Reuse | None,
+    records: Records, block: PassageBlock, rows: NDArray[np.int64], encoder: Encoder, settings: PassageSettings
 ) -> NDArray[np.float32]:
-    vectors = np.empty((last - first, encoder.dim), np.float32)
-    known = reuse.rows[first:last] if reuse else np.full(last - first, -1)
-    fresh = np.flatnonzero(known < 0)
-    if reuse and len(fresh) < len(known):
-        vectors[known >= 0] = reuse.vectors[known[known >= 0]]
-    if len(fresh):
-        rows = fresh + first
-        texts = records.text_at(passages.record[rows].tolist())
-        spans = zip(passages.start[rows].tolist(), passages.end[rows].tolist(), strict=True)
-        titles = [embedded_title(title, encoder.tokenizer, encoder.document_tokens, settings) for title, _ in texts]
-        pieces = [text[start:end] for (_, text), (start, end) in zip(texts, spans, strict=True)]
-        vectors[fresh] = encoder.encode_document(list(map(passage_text, titles, pieces)))
-    return vectors
+    """The vectors of some `rows` of a block, [rows, dim]."""
+    texts = records.text_at(block.record[rows].tolist())
+    spans = zip(block.start[rows].tolist(), block.end[rows].tolist(), strict=True)
+    titles = [embedded_title(title, encoder.tokenizer, encoder.document_tokens, settings) for title, _ in texts]
+    pieces = [text[start:end] for (_, text), (start, end) in zip(texts, spans, strict=True)]
+    return encoder.encode_document(list(map(passage_text, titles, pieces)))

@@ -32,7 +32,7 @@ FEW = 10_000  # allowed rows up to which scanning them, .25 µs a row, costs no 
 UNIT = 1e-2  # how far a length may be from 1: rounding to bf16 passes, a forgotten normalisation does not
 
 
-def build_index(vectors: Floats, plan: IndexPlan, *, seed: int = 0, threads: int = 1) -> bytes | None:
+def build_index(vectors: Floats, plan: IndexPlan, *, seed: int = 0, threads: int = 1) -> memoryview | None:
     """The index of `vectors` [rows, dim], serialised; None where the plan stores none.
 
     The same vectors, plan and seed give the same bytes, at any number of threads. Vectors are read block by block, so

@@ -24,7 +24,7 @@ GRAPHS = ("HNSW", "NSG", "NNDescent")  # built by several threads, their links d
 _limits = threading.Lock()
 
 
-def build_blob(vectors: Floats, plan: IndexPlan, *, seed: int, threads: int) -> bytes:
+def build_blob(vectors: Floats, plan: IndexPlan, *, seed: int, threads: int) -> memoryview:
     """Trained on a seeded sample, filled block by block, serialised. UserError for what FAISS cannot build here.
 
     Training takes one thread whatever `threads` says: its hundreds of small clusterings need 1.5 s so, and 20 to 80 s when two
@@ -40,7 +40,7 @@ def build_blob(vectors: Floats, plan: IndexPlan, *, seed: int, threads: int) -> 
         with capped_threads(1 if any(graph in str(plan.factory) for graph in GRAPHS) else threads):
             for start in range(0, len(vectors), ROWS_AT_ONCE):
                 index.add(np.ascontiguousarray(vectors[start : start + ROWS_AT_ONCE]))
-        return bytes(faiss.serialize_index(index))
+        return memoryview(faiss.serialize_index(index))
     except (RuntimeError, MemoryError, AssertionError) as error:
         reason = str(error).rsplit("Error:", 1)[-1].strip() or "not enough memory"
         raise _unsupported(plan, f"FAISS says: {reason}") from error

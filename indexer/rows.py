@@ -112,6 +112,35 @@ def write_passages(path: Path, spans: Iterable[list[Span]]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class PassageBlock:
+    """Consecutive passages as columns, each [passages]; see `Passages` for what they mean."""
+
+    record: NDArray[np.int64]
+    start: NDArray[np.int32]
+    end: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+
+def read_blocks(path: Path, size: int) -> Iterator[PassageBlock]:
+    """The passages in blocks of `size`, the last one shorter, with one Arrow batch in memory at a time."""
+    file = pa.ipc.open_file(pa.OSFile(str(path)))
+    waiting = _PASSAGES.empty_table()
+    for number in range(file.num_record_batches):
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([file.get_batch(number)])])
+        while len(waiting) >= size:
+            yield _block(waiting.slice(0, size))
+            waiting = waiting.slice(size)
+    if len(waiting):
+        yield _block(waiting)
+
+
+def _block(table: pa.Table) -> PassageBlock:
+    return PassageBlock(*(table.column(name).to_numpy() for name in ("record", "start", "end")))
+
+
+@dataclass(frozen=True, slots=True)
 class Passages:
     """The passages of a segment as columns. Passages of one record are consecutive: `first[r]:first[r + 1]`."""
 
