@@ -8,7 +8,7 @@ or any database by URL; the schema is made and moved by Alembic (`indexer/migrat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,6 +65,21 @@ BUILDS = sa.Table(
     sa.Column("started_at", sa.DateTime, nullable=False),
     sa.Column("updated_at", sa.DateTime, nullable=False),
 )
+EVALUATIONS = sa.Table(
+    "evaluations",
+    METADATA,
+    sa.Column("id", BIG, primary_key=True),
+    sa.Column("version_id", BIG, sa.ForeignKey("versions.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("judgements", sa.String(255), nullable=False),  # the judged folder's name and split: `shop/test`
+    sa.Column("queries", sa.Integer, nullable=False),
+    sa.Column("mode", sa.String(16), nullable=False),
+    sa.Column("measure", sa.String(32), nullable=False),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("low", sa.Float, nullable=False),  # 95 % interval
+    sa.Column("high", sa.Float, nullable=False),
+    sa.Column("measured_at", sa.DateTime, nullable=False),
+    sa.UniqueConstraint("version_id", "judgements", "mode", "measure"),
+)
 _FACTS = [column for column in VERSIONS.c if column.key not in ("id", "collection_id")]
 MODELS = sa.Table(
     "models",
@@ -106,6 +121,19 @@ class BuildRow:
     version: int | None
     started_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure of a version: the mean of a measure over judged queries, with its 95 % interval."""
+
+    judgements: str
+    queries: int
+    mode: str
+    measure: str
+    value: float
+    low: float
+    high: float
 
 
 class Catalog:
@@ -202,6 +230,31 @@ class Catalog:
         with self.engine.connect() as connection:
             return connection.scalar(sa.select(MODELS.c.name).where(MODELS.c.fingerprint == fingerprint))
 
+    def remember_figures(self, name: str, number: int, figures: Sequence[Figure]) -> None:
+        """Keep what was measured of a version; figures of the same judgements are replaced."""
+        version = (
+            sa.select(VERSIONS.c.id)
+            .join(COLLECTIONS)
+            .where(COLLECTIONS.c.name == name, VERSIONS.c.number == number)
+            .scalar_subquery()
+        )
+        before = sa.delete(EVALUATIONS).where(
+            EVALUATIONS.c.version_id == version,
+            EVALUATIONS.c.judgements.in_({figure.judgements for figure in figures}),
+        )
+        rows = [{**asdict(figure), "measured_at": now()} for figure in figures]
+        with self.engine.begin() as connection:
+            connection.execute(before)
+            connection.execute(sa.insert(EVALUATIONS).values(version_id=version), rows)
+
+    def figures(self, name: str, number: int) -> list[Figure]:
+        """What was measured of a version, in the order it was kept."""
+        columns = [EVALUATIONS.c[field.name] for field in fields(Figure)]
+        query = sa.select(*columns).select_from(EVALUATIONS.join(VERSIONS).join(COLLECTIONS))
+        query = query.where(COLLECTIONS.c.name == name, VERSIONS.c.number == number).order_by(EVALUATIONS.c.id)
+        with self.engine.connect() as connection:
+            return [Figure(**row._mapping) for row in connection.execute(query)]
+
     def start_build(self, collection: str, pid: int) -> int:
         """Open a build's row and return its id. Call it under the writer's lock: a row still running then has no owner."""
         moment = now()
@@ -258,7 +311,7 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
         (command.downgrade if going_down else command.upgrade)(config, revision)
 
 
-HEAD = "0001"  # the newest revision in indexer/migrations/versions; a test compares the two
+HEAD = "0002"  # the newest revision in indexer/migrations/versions; a test compares the two
 
 
 def _at_head(engine: sa.Engine) -> bool:

@@ -51,7 +51,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
+def write_bytes(path: Path, *parts: bytes | bytearray) -> None:
     """Write the parts one after the other as one file, atomically."""
     with writing(path) as file:
         for part in parts:

@@ -32,7 +32,7 @@ FEW = 10_000  # allowed rows up to which scanning them, .25 µs a row, costs no 
 UNIT = 1e-2  # how far a length may be from 1: rounding to bf16 passes, a forgotten normalisation does not
 
 
-def build_index(vectors: Floats, plan: IndexPlan, *, seed: int = 0, threads: int = 1) -> memoryview | None:
+def build_index(vectors: Floats, plan: IndexPlan, *, seed: int = 0, threads: int = 1) -> bytearray | None:
     """The index of `vectors` [rows, dim], serialised; None where the plan stores none.
 
     The same vectors, plan and seed give the same bytes, at any number of threads. Vectors are read block by block, so
@@ -54,7 +54,7 @@ class Index:
     """
 
     def __init__(
-        self, vectors: Floats, blob: bytes | memoryview | None, plan: IndexPlan, *, threads: int | None = None
+        self, vectors: Floats, blob: bytes | bytearray | None, plan: IndexPlan, *, threads: int | None = None
     ) -> None:
         if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
             raise ValueError("vectors must be a row-major float32 array [rows, dim]")
@@ -164,5 +164,5 @@ def _first_not_unit(vectors: Floats) -> int | None:
     return int(wrong[0]) if wrong.size else None
 
 
-def _size(blob: bytes | memoryview | None) -> str:
+def _size(blob: bytes | bytearray | None) -> str:
     return "no index" if blob is None else f"an index of {len(blob):,} bytes"

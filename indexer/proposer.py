@@ -24,7 +24,7 @@ GRAPHS = ("HNSW", "NSG", "NNDescent")  # built by several threads, their links d
 _limits = threading.Lock()
 
 
-def build_blob(vectors: Floats, plan: IndexPlan, *, seed: int, threads: int) -> memoryview:
+def build_blob(vectors: Floats, plan: IndexPlan, *, seed: int, threads: int) -> bytearray:
     """Trained on a seeded sample, filled block by block, serialised. UserError for what FAISS cannot build here.
 
     Training takes one thread whatever `threads` says: its hundreds of small clusterings need 1.5 s so, and 20 to 80 s when two
@@ -40,13 +40,20 @@ def build_blob(vectors: Floats, plan: IndexPlan, *, seed: int, threads: int) -> 
         with capped_threads(1 if any(graph in str(plan.factory) for graph in GRAPHS) else threads):
             for start in range(0, len(vectors), ROWS_AT_ONCE):
                 index.add(np.ascontiguousarray(vectors[start : start + ROWS_AT_ONCE]))
-        return memoryview(faiss.serialize_index(index))
+        return _serialised(index)
     except (RuntimeError, MemoryError, AssertionError) as error:
         reason = str(error).rsplit("Error:", 1)[-1].strip() or "not enough memory"
         raise _unsupported(plan, f"FAISS says: {reason}") from error
 
 
-def load_index(blob: bytes | memoryview, plan: IndexPlan) -> faiss.Index:
+def _serialised(index: faiss.Index) -> bytearray:
+    """What `faiss.serialize_index` gives, without its two further copies."""
+    content = bytearray()
+    faiss.write_index(index, faiss.PyCallbackIOWriter(content.extend))
+    return content
+
+
+def load_index(blob: bytes | bytearray, plan: IndexPlan) -> faiss.Index:
     """The index in `blob`, whose digest was verified; UserError when it is not one, or not of the plan's vectors.
 
     No array inside a blob is longer than the blob, so FAISS is told to refuse one that claims to be: a wrong length then
