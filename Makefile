@@ -1,10 +1,11 @@
 # Everything is done through these; `make` alone lists them.
 PYTHON ?= python3
 EXTRA  ?= cpu
+PORT   ?= 8501
 BIN    := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install test quick lint bench torture clean
+.PHONY: help install demo test quick lint bench torture browser clean
 
 help: ## list what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +18,10 @@ install: .venv/installed ## make .venv with everything needed (EXTRA=gpu for FAI
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRA),dev]'
 	@touch $@
 
-test: install ## run every test (under 10 minutes on 2 cores)
+demo: install ## build three demo collections and open the pages on 127.0.0.1:8501 (PORT=8502 for another port)
+	@exec $(BIN)/searchapp demo --port $(PORT)
+
+test: install browser ## run every test (under 10 minutes on 2 cores)
 	$(BIN)/pytest
 
 quick: install ## run the tests that need neither torch nor child processes, in seconds
@@ -35,7 +39,12 @@ bench: install ## run every benchmark; each prints one JSON line
 	$(BIN)/python -m benchmarks.search --home bench-home
 	$(BIN)/python -m benchmarks.quality --home bench-home
 
-torture: install ## the long trials in full: kills, damage, 10 000 generated inputs of each kind
+browser: ## find Chromium for the tests of the pages, or install it where that can be done
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  { echo "The tests of the pages need Chromium, which is not here and cannot be installed without root: install the package chromium, then run this again."; exit 1; }
+
+torture: install browser ## the long trials in full: kills, damage, 10 000 generated inputs of each kind
 	TORTURE=1 $(BIN)/pytest --timeout 7200
 
 clean: ## remove what was built, the environment included

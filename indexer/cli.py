@@ -193,15 +193,13 @@ def drop_command(
 
     Example: indexer drop shop --yes
     """
-    from indexer.files import remove_folder
+    from indexer.drop import drop_collection
 
     catalog, where = _open(home)
     versions = catalog.versions(name)
     if not yes and not typer.confirm(f"Remove {name} with {len(versions)} version(s)?", err=True):
         raise typer.Exit(1)
-    with where.writer_lock(name):
-        catalog.drop(name)
-        remove_folder(where.collection(name))
+    drop_collection(catalog, where, name)
     if json:
         return print_json({"collection": name, "dropped": [row.number for row in versions]})
     return print(f"{name} is gone")

@@ -5,6 +5,7 @@ The command line only parses, calls and prints; what is slow to import is import
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,10 @@ import typer
 
 from indexer.command import print_json, run
 from indexer.errors import UserError
+from searchapp.serving import PORT
 
 if TYPE_CHECKING:
+    from searchapp.demo.command import DemoReport
     from searchapp.evaluate import Evaluation
     from searchapp.schemas import Hit, SearchResult
 
@@ -85,23 +88,71 @@ def evaluate_command(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure the answers of a collection on judged queries.
+    """Measure the answers of a collection on judged queries, and keep the figures with its version.
 
     Example: searchapp evaluate scifact ./scifact --split test --mode dense,lexical,hybrid
     """
     from indexer.progress import Progress
-    from searchapp.evaluate import evaluate
+    from searchapp.evaluate import evaluate, remember
     from searchapp.service import SearchService, check_mode
 
     modes = [check_mode(part.strip()) for part in mode.split(",")]
     if not folder.is_dir():
         raise UserError("there is no such folder", str(folder), "give a BEIR folder: queries and qrels/<split>.tsv")
     progress = Progress()
+    service = SearchService(home)
     try:
-        found = evaluate(SearchService(home), name, folder, split, modes, progress)
+        found = evaluate(service, name, folder, split, modes, progress)
     finally:
         progress.close()
+    remember(service.catalog, found, folder.resolve().name)
     print_json(found.as_json()) if json else _show_evaluation(found)
+
+
+@app.command("ui")
+def ui_command(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.", min=1, max=65535)] = PORT,
+) -> None:
+    """Open the pages in a browser: shop, duplicates, answers, collections.
+
+    Example: searchapp ui --port 8501
+    """
+    from searchapp.serving import open_pages
+
+    open_pages(home, port)
+
+
+@app.command("demo")
+def demo_command(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.", min=1, max=65535)] = PORT,
+    ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Open the pages afterwards.")] = True,
+    json: JsonOption = False,
+) -> None:
+    """Build three demo collections, measure them, and open the pages.
+
+    Example: searchapp demo --port 8501
+    """
+    from indexer.home import Home
+    from indexer.progress import Progress
+    from searchapp.demo.command import prepare
+    from searchapp.serving import check_servable, open_pages
+
+    if ui:
+        check_servable(port)  # before a minute of work, not after it
+    progress = Progress()
+    try:
+        reports = prepare(Home.find(home), progress)
+    finally:
+        progress.close()
+    if json:
+        print_json({"collections": [asdict(report) for report in reports]})
+    else:
+        for report in reports:
+            _show_demo(report)
+    if ui:
+        open_pages(home, port)
 
 
 def _show(result: SearchResult) -> None:
@@ -125,6 +176,14 @@ def _stages(hit: Hit) -> str:
         f"{name} {stage.score:.3f}{f' (rank {stage.rank})' if stage.rank else ''}" for name, stage in hit.stages.items()
     ]
     return "  ".join(parts)
+
+
+def _show_demo(report: DemoReport) -> None:
+    state = "was up to date" if report.unchanged else "built"
+    print(
+        f"{report.collection:<10} {state}: {report.records} records in {report.passages} passages, "
+        f"nDCG@10 {report.quality:.3f}, {report.seconds:.1f} s"
+    )
 
 
 def _show_evaluation(found: Evaluation) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from ir_measures import AP, RR, R, nDCG
 from numpy.typing import NDArray
 
+from indexer.catalog import Catalog, Figure
 from indexer.errors import UserError
 from indexer.progress import Watcher, unwatched
 from searchapp.service import Mode, SearchService
@@ -81,6 +82,16 @@ def evaluate(
     version = service.catalog.version(collection).number
     scores: dict[str, ModeScores] = {mode: _measure(service, collection, queries, qrels, mode, watch) for mode in modes}
     return Evaluation(collection, version, split, len(queries), scores)
+
+
+def remember(catalog: Catalog, found: Evaluation, judgements: str) -> None:
+    """Keep the figures with the version they were measured on, so that whoever looks at it later sees them."""
+    figures = [
+        Figure(f"{judgements}/{found.split}", found.queries, mode, measure, value, *scores.intervals[measure])
+        for mode, scores in found.modes.items()
+        for measure, value in scores.means.items()
+    ]
+    catalog.remember_figures(found.collection, found.version, figures)
 
 
 def read_qrels(folder: Path, split: str) -> dict[str, dict[str, int]]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from indexer.catalog import Catalog, VersionRow
@@ -25,10 +27,12 @@ from searchapp.conditions.rows import FoldedColumns
 
 OPEN = 8  # versions held open at once
 FILTERS = 64  # filters whose rows are remembered per version
+QUERIES = 128  # queries whose vectors are remembered per version
+_Made = TypeVar("_Made")
 
 
 class Opened:
-    """An open version with what only searching needs: the encoder of its queries and the rows of recent filters."""
+    """An open version with what only searching needs: the encoder of its queries, and what recent questions had made."""
 
     def __init__(self, version: OpenVersion, openings: Openings) -> None:
         self.version = version
@@ -36,11 +40,36 @@ class Opened:
         self._table = version.table()
         self._folded: FoldedColumns = {}
         self._rows: OrderedDict[conditions.Condition, Rows] = OrderedDict()
-        self._lock = threading.Lock()
+        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._kept: dict[tuple[str, ...], Any] = {}
+        self._lock, self._making = threading.Lock(), threading.RLock()
+
+    @property
+    def table(self) -> pa.Table:
+        """All record rows, tombstones included: id, title, text, field.<name>."""
+        return self._table
 
     def encode(self, query: str) -> NDArray[np.float32]:
-        """The query's vector, [1, dim], by the model the version was built with."""
-        return self._openings.encoder(self.version).encode_query([query])
+        """The query's vector, [1, dim], read-only, by the model the version was built with; the latest are remembered."""
+        with self._lock:
+            if query in self._vectors:
+                self._vectors.move_to_end(query)
+                return self._vectors[query]
+        vector = self._openings.encoder(self.version).encode_query([query])
+        vector.flags.writeable = False
+        with self._lock:
+            self._vectors[query] = vector
+            while len(self._vectors) > QUERIES:
+                self._vectors.popitem(last=False)
+        return vector
+
+    def kept(self, name: tuple[str, ...], make: Callable[[], _Made]) -> _Made:
+        """What `make` gives, made once and kept as long as the version is open: for what follows from its records alone."""
+        with self._making:
+            if name not in self._kept:
+                self._kept[name] = make()
+            made: _Made = self._kept[name]
+            return made
 
     def among(self, where: str | Mapping[str, object] | None) -> Rows | None:
         """The record rows that meet the conditions, ascending; None when every row may be found."""

@@ -7,7 +7,8 @@ when a query comes in answers all of it; versions and models are opened once per
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -16,9 +17,26 @@ import numpy as np
 from indexer.catalog import Catalog
 from indexer.errors import UserError
 from indexer.home import Home
+from indexer.opened import OpenVersion
+from indexer.progress import Watcher, unwatched
+from indexer.records import Record
 from searchapp.opening import Opened, Openings
 from searchapp.retrieve import Ranking, dense, hybrid, lexical, nearest
-from searchapp.schemas import SearchResult
+from searchapp.schemas import Hit, Passage, SearchResult
+from searchapp.usecases.answers import Address, Answer, answer, around, locate
+from searchapp.usecases.duplicates import THRESHOLD, alike
+from searchapp.usecases.duplicates_report import DuplicateReport, check_threshold, find_duplicates
+from searchapp.usecases.shop import NO_CHOICES, Choice, Listing, Sort, browse
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """A record that says the same as a text, with the pair score in [0, 1] and its parts."""
+
+    record: Record
+    score: float
+    parts: Mapping[str, float | bool | None]
+
 
 Mode = Literal["hybrid", "dense", "lexical"]
 Where = str | Mapping[str, object] | None
@@ -64,14 +82,72 @@ class SearchService:
         check_k(k)
         opened = self.opened(collection)
         version = opened.version
-        row = version.row_of(id)
-        if row is None:
-            raise UserError(
-                f"{collection!r} has no document with this id", repr(id), "take an id that a search returned"
-            )
+        row = _row_of(version, id)
         among = opened.among(where)
         others = np.arange(version.rows) if among is None else among
         return _result(opened, nearest(version, version.vectors_of(row), k, others[others != row]), began)
+
+    def browse(
+        self,
+        collection: str,
+        query: str = "",
+        *,
+        where: Where = None,
+        chosen: Mapping[str, Choice] = NO_CHOICES,
+        facets: Sequence[str] | None = None,
+        sort: Sort | None = None,
+        page: int = 1,
+        per_page: int = 24,
+    ) -> Listing:
+        """A page of records with facets: those that pass the filters, or the results of a query among them.
+
+        UserError for an unknown collection, field, order or page, and for choices that do not fit their fields.
+        """
+        if query.strip():
+            check_query(query)
+        opened = self.opened(collection)
+        return browse(opened, query, where=where, chosen=chosen, facets=facets, sort=sort, page=page, per_page=per_page)
+
+    def answer(self, collection: str, question: str, k: int = 5, where: Where = None) -> Answer:
+        """The passages of the `k` best documents for a question, and whether anything here answers it at all.
+
+        UserError as for `search`.
+        """
+        check_query(question)
+        check_k(k)
+        opened = self.opened(collection)
+        return answer(opened, question, k, opened.among(where))
+
+    def around(self, collection: str, id: str, ordinal: int, before: int = 1, after: int = 1) -> Passage:
+        """A passage of a document with the passages before and after it."""
+        return around(self.opened(collection), id, ordinal, before, after)
+
+    def locate(self, collection: str, address: str) -> tuple[Passage, Record]:
+        """The passage at an address that an answer gave, and its record; UserError when its text has changed."""
+        opened = self.opened(collection)
+        passage = locate(opened, address)
+        return passage, self.record(collection, Address.parse(address).id).record
+
+    def duplicates(self, collection: str, threshold: float = THRESHOLD, watch: Watcher = unwatched) -> DuplicateReport:
+        """Groups of records that are the same thing, at a threshold in [0, 1] that can be moved without comparing again."""
+        return find_duplicates(self.opened(collection), threshold, watch)
+
+    def alike(self, collection: str, text: str, k: int = 10, threshold: float = THRESHOLD) -> tuple[Likeness, ...]:
+        """At most `k` records that say the same as a text, best first."""
+        check_query(text)
+        check_k(k)
+        check_threshold(threshold)
+        opened = self.opened(collection)
+        found = alike(opened, text, k, threshold)
+        return tuple(Likeness(opened.version.record(one.row), one.score, one.parts) for one in found)
+
+    def record(self, collection: str, id: str) -> Hit:
+        """One document by its id, with its first passage. UserError for an unknown collection or id."""
+        version = self.opened(collection).version
+        row = _row_of(version, id)
+        record, spans = version.record(row), version.spans(row)
+        first = Passage(record.text[spans[0].start : spans[0].end], spans[0].start, spans[0].end, 0, len(spans))
+        return Hit(record.id, 0.0, {}, first, record)
 
     def opened(self, collection: str) -> Opened:
         """The current version of a collection, open; DamagedError when its files are not what was published."""
@@ -104,6 +180,14 @@ def check_k(k: int) -> None:
     """Refuse a number of documents that is none."""
     if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= MOST:
         raise UserError("k is not a number of documents", repr(k), f"give a whole number from 1 to {MOST}")
+
+
+def _row_of(version: OpenVersion, id: str) -> int:
+    row = version.row_of(id)
+    if row is None:
+        what = f"{version.collection!r} has no document with this id"
+        raise UserError(what, repr(id), "take an id that a search returned")
+    return row
 
 
 def _result(opened: Opened, ranking: Ranking, began: float) -> SearchResult:

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import indexer.catalog
-from indexer.catalog import HEAD, METADATA, Catalog, VersionRow, migrate, now
+from indexer.catalog import HEAD, METADATA, Catalog, Figure, VersionRow, migrate, now
 from indexer.errors import UserError
 from indexer.home import Home
 
@@ -135,3 +135,17 @@ def test_sqlite_is_opened_for_durability(catalog: Catalog) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_figures_belong_to_a_version_and_are_replaced_by_the_next_measurement(catalog: Catalog) -> None:
+    catalog.publish(row(1))
+    catalog.publish(row(2))
+    first = Figure("shop/test", 40, "hybrid", "nDCG@10", 0.8, 0.7, 0.9)
+    other = Figure("own/test", 7, "hybrid", "nDCG@10", 0.5, 0.1, 0.9)
+    catalog.remember_figures("shop", 1, [first, other])
+    again = Figure("shop/test", 40, "hybrid", "nDCG@10", 0.85, 0.75, 0.95)
+    catalog.remember_figures("shop", 1, [again])
+    assert catalog.figures("shop", 1) == [other, again]
+    assert catalog.figures("shop", 2) == []
+    catalog.drop("shop")
+    assert catalog.figures("shop", 1) == []

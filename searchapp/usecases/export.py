@@ -1,0 +1,87 @@
+"""Duplicate groups as rows for other programs: CSV for spreadsheets, JSON Lines for everything else. Rows are made one by
+one, so a large export never stands in memory.
+
+A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@` (also in full-width form, also after white space) or with a
+tab or line break as a formula. In CSV such a cell gets an apostrophe before it, as OWASP advises, unless it is a number:
+−12.5 stays −12.5. JSON Lines carry every text as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from indexer.opened import OpenVersion
+from searchapp.usecases.differences import differing_fields, fields_as_json
+from searchapp.usecases.duplicates_groups import Group
+from searchapp.usecases.pairs import Pairs
+
+Row = dict[str, object]
+COLUMNS = (
+    "group", "id_a", "id_b", "score", "dense", "words", "fields", "numbers_differ", "opposite",
+    "differing_fields", "title_a", "title_b", "text_a", "text_b",
+)  # fmt: skip
+_FORMULA = re.compile(r"[\t\r\n]|[\s\u200b-\u200f\ufeff\x00-\x1f]*[=+\-@＝＋－＠﹦﹢﹣﹫]")
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+(?:[.,][0-9]+)*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+
+
+def rows(version: OpenVersion, pairs: Pairs, groups: Sequence[Group]) -> Iterator[Row]:
+    """One row per scored pair inside each group: group number from 1, ids, score and its parts, what differs, the texts.
+
+    Keys are COLUMNS; the parts are those of `Pairs.parts`.
+    """
+    for number, group in enumerate(groups, 1):
+        for place in group.pairs:
+            a, b = version.record(int(pairs.a[place])), version.record(int(pairs.b[place]))
+            yield {
+                "group": number,
+                "id_a": a.id,
+                "id_b": b.id,
+                "score": float(pairs.score[place]),
+                **pairs.parts(place),
+                "differing_fields": fields_as_json(tuple(differing_fields(a, b))),
+                "title_a": a.title,
+                "title_b": b.title,
+                "text_a": a.text,
+                "text_b": b.text,
+            }
+
+
+def as_jsonl(found: Iterable[Row]) -> Iterator[str]:
+    """One JSON object a line, nothing neutralised: encode as UTF-8."""
+    for row in found:
+        yield json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(found: Iterable[Row]) -> Iterator[str]:
+    """A header and one line per row, as RFC 4180 has it (commas, quotes where needed, CRLF): encode as UTF-8."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for row in found:
+        yield _taken(buffer)
+        writer.writerow([_cell(row[name]) for name in COLUMNS])
+    yield _taken(buffer)
+
+
+def safe_cell(text: str) -> str:
+    """A text that no spreadsheet runs: with an apostrophe before it where it would be a formula and is not a number."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False) if value else ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return safe_cell(value) if isinstance(value, str) else value
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

@@ -1,0 +1,146 @@
+"""A served application and a real browser for the tests of the pages.
+
+Every page a test opens is watched: a request to anywhere but the served address, an uncaught script error or an error in
+the console fails the test, whatever else it looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from indexer.build import build
+from indexer.home import Home
+from indexer.settings import BuildSettings
+from searchapp.demo import HERE, folder
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+TOPICS = ("assert", "booleans", "function", "lambda", "lists", "comparisons", "break", "naming", "numbers", "if", "for")
+
+
+def chromium() -> str:
+    """The browser of this machine; a failure, not a skip, where there is none."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.fail("the tests of the pages need Chromium: `make browser` installs it, or says why it cannot")
+    return found
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with the shop and the questions as shipped, and some topics of the Python reference."""
+    home = Home(tmp_path_factory.mktemp("pages") / "home")
+    for name in ("shop", "questions"):
+        build(BuildSettings(source=HERE / name, name=name), home)
+    source = folder("python", home.root / "demo")
+    rows = [json.loads(line) for line in (source / "corpus.jsonl").read_text().splitlines()]
+    few = tmp_path_factory.mktemp("python") / "corpus.jsonl"
+    few.write_text("".join(json.dumps(row) + "\n" for row in rows if row["_id"] in TOPICS))
+    build(BuildSettings(source=few, name="python"), home)
+    return home
+
+
+@dataclass
+class Served:
+    """A running application: its address and the process that serves it."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
+
+def serve(home: Home, log: Path) -> Served:
+    """`python -m ui` on a free port, answering."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "ui", "--home", str(home.root), "--port", str(port)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
+                return Served(f"http://127.0.0.1:{port}", process)
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)  # polling a process, not waiting for a moment
+    process.kill()
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def served(demo_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The application over the demo home, for all tests that only look."""
+    running = serve(demo_home, tmp_path_factory.mktemp("log") / "ui.log")
+    yield running
+    running.process.terminate()
+    running.process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield chrome
+        chrome.close()
+
+
+@dataclass
+class Watched:
+    """What a page did that it must not do."""
+
+    outside: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def open_page(browser: Browser, address: str, **options: object) -> tuple[Page, Watched]:
+    """A fresh page with its own cookies, watched."""
+    context = browser.new_context(**options)  # type: ignore[arg-type]
+    context.set_default_timeout(20_000)
+    page, watched = context.new_page(), Watched()
+    inside = (address, address.replace("http", "ws", 1), "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(inside) else watched.outside.append(request.url))
+    page.on("websocket", lambda socket: None if socket.url.startswith(inside) else watched.outside.append(socket.url))
+    page.on("pageerror", lambda error: watched.errors.append(str(error)))
+    page.on("console", lambda said: watched.errors.append(said.text) if is_error(said) else None)
+    page.on("dialog", lambda dialog: (watched.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    return page, watched
+
+
+def is_error(said: ConsoleMessage) -> bool:
+    """An error in the console; not Streamlit's search for its own base address, which asks below the page's path first."""
+    return said.type == "error" and "/_stcore/" not in said.location["url"]
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    """A page over the demo home, on which nothing went wrong when the test is over."""
+    page, watched = open_page(browser, served.address, base_url=served.address, viewport={"width": 1280, "height": 900})
+    yield page
+    page.context.close()
+    assert watched.outside == []
+    assert watched.errors == []

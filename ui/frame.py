@@ -1,0 +1,79 @@
+"""What surrounds every page: which collection is meant, and what is shown when something fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+
+import streamlit as st
+
+from indexer.errors import UserError
+from searchapp.demo import DEMOS
+from ui import address
+from ui.holdings import collections
+from ui.nodes import Element
+from ui.parts import empty, failure, note
+from ui.view import Asked, view
+
+log = logging.getLogger("searchapp.ui")
+
+
+class NothingHereError(Exception):
+    """There is no collection yet."""
+
+
+def guarded(draw: Callable[[], None]) -> Callable[[], None]:
+    """A page that ends in a sentence whatever happens; details of what nobody foresaw go to the log, not to the page."""
+
+    @wraps(draw)
+    def page() -> None:
+        try:
+            draw()
+        except NothingHereError:
+            view("nothing", [_nothing()])
+        except UserError as error:
+            view("failure", [failure(error)])
+        except Exception:
+            log.exception("a page failed")
+            view(
+                "failure",
+                [
+                    note(
+                        "This page could not be drawn.",
+                        "The reason is in the terminal that serves it. Reload to try again.",
+                        kind="fail",
+                    )
+                ],
+            )
+
+    return page
+
+
+def current_collection(preferred: str) -> tuple[str, list[str]]:
+    """The collection the address names, else `preferred`, else the first; and the names of all."""
+    names = [row.collection for row in collections()]
+    if not names:
+        raise NothingHereError
+    asked = address.get("in")
+    if asked and asked not in names:
+        raise UserError("there is no such collection", repr(asked), f"choose one of: {', '.join(names)}")
+    return asked or (preferred if preferred in names else names[0]), names
+
+
+def change_collection(asked: Asked) -> None:
+    """Go to another collection; nothing of the address but its name goes along."""
+    st.query_params.clear()
+    address.change(**{"in": asked.field("in")})
+
+
+def examples(collection: str) -> tuple[str, ...]:
+    """Queries that show what a demo collection can do."""
+    return DEMOS[collection].examples if collection in DEMOS else ()
+
+
+def _nothing() -> Element:
+    return empty(
+        "Nothing is indexed yet",
+        "Build a collection from a file of your own on the page Collections, or run `make demo` for three to try.",
+    )

@@ -1,0 +1,1 @@
+"""The pages: each reads its address, asks the search service, and draws the answer."""
