@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from sys import intern
 
 STATEMENT = 400  # characters up to which a text is one statement; beyond, it denies one thing or another anyway
 SCOPE = 4  # words after a negation that it denies, unless punctuation or "but" comes first
@@ -55,7 +56,7 @@ class Marks:
 def marks(title: str, text: str, known: frozenset[str] = frozenset()) -> Marks:
     """The marks of a record's title and, where it is short, its text; `known` numbers are left out."""
     statement = _statement(title, text)
-    found = [plain(match[0]) for match in words(statement)]
+    found = [intern(plain(match[0])) for match in words(statement)]  # records share most of their words
     numbers = frozenset(number(word) for word in found if is_number(word)) - known
     denied, affirmed = _denials(statement)
     return Marks(numbers, frozenset(word for word in found if not is_number(word)), denied, affirmed - denied)
@@ -144,7 +145,7 @@ def _denials(statement: str) -> tuple[frozenset[str], frozenset[str]]:
             left = SCOPE
             continue
         if word not in FUNCTION:
-            (denied if left else affirmed).add(word[:STEM])
+            (denied if left else affirmed).add(intern(word[:STEM]))
         left = max(0, left - 1)
     return frozenset(denied), frozenset(affirmed)
 

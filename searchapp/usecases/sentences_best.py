@@ -21,7 +21,7 @@ from searchapp.usecases.sentences import is_whole, statements
 from searchapp.usecases.words import Words
 
 BATCH = 8  # statements embedded per answer, all passages together
-CHARACTERS = 1_000  # of those statements, all together
+CHARACTERS = 800  # of those statements, all together
 WHOLE = 0.15  # what being a whole sentence adds to a cosine
 
 

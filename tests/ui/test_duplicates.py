@@ -44,6 +44,7 @@ def test_surest_at_the_top_and_nothing_at_the_top_end(page: Page) -> None:
     settled(page)
     expect(page.get_by_text("No duplicates at this threshold").or_(page.locator(".group").first)).to_be_visible()
     page.goto("/duplicates?t=45")
+    expect(page.locator(".group").first).to_be_visible()
     means = [
         float(text.split("mean score ")[1].split(",")[0]) for text in page.locator(".group > header").all_inner_texts()
     ]

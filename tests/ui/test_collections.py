@@ -1,0 +1,174 @@
+"""Collections in a real browser: upload → build with live progress → search; versions and rollback; refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from indexer.build import build
+from indexer.catalog import Catalog
+from indexer.home import Home
+from indexer.settings import BuildSettings
+from tests.corpora import product
+from tests.ui.conftest import Served, open_page, serve
+from tests.ui.driving import ask, settled
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Home:
+    """A home of its own with one collection of two versions, by a tiny model that lies in the home."""
+    folder = tmp_path_factory.mktemp("collections")
+    home = Home(folder / "home")
+    shutil.copytree(tiny_model, home.models / "tiny" / "1")
+    for count in (20, 30):
+        source = folder / "animals.jsonl"
+        source.write_text(
+            "".join(json.dumps({"id": str(i), "text": f"animal number {i}"}) + "\n" for i in range(count))
+        )
+        build(BuildSettings(source=source, name="animals", model="tiny/1"), home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def application(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    running = serve(home, tmp_path_factory.mktemp("log") / "ui.log")
+    yield running
+    running.process.terminate()
+    running.process.wait(20)
+
+
+@pytest.fixture
+def page(browser: Browser, application: Served) -> Iterator[Page]:
+    page, watched = open_page(browser, application.address, base_url=application.address)
+    yield page
+    page.context.close()
+    assert (watched.outside, watched.errors) == ([], [])
+
+
+def holding(page: Page, name: str):  # type: ignore[no-untyped-def]
+    return page.locator(".holding", has=page.get_by_role("heading", name=name, exact=True))
+
+
+def open_collections(page: Page) -> None:
+    page.goto("/collections")
+    expect(page.locator(".holding").first).to_be_visible()
+
+
+def fill(page: Page, name: str, model: str = "tiny/1") -> None:
+    page.get_by_label("Name of the collection").fill(name)
+    page.get_by_label("Name of the collection").press("Tab")
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)  # else the list of models closes again
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name=model).click()
+
+
+def test_what_is_indexed_by_which_model_and_how_large(page: Page) -> None:
+    open_collections(page)
+    animals = holding(page, "animals")
+    expect(animals).to_contain_text("30")
+    expect(animals).to_contain_text("model, 32 dimensions")
+    expect(animals).to_contain_text("Exact search over 30 vectors")
+    animals.get_by_text("Columns and fields").click()
+    expect(animals.locator("dl")).to_contain_text("text")
+
+
+def test_upload_is_previewed_built_and_searched(page: Page, tmp_path: Path, home: Home) -> None:
+    table = tmp_path / "My products (final).csv"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, product(1))
+        writer.writeheader()
+        writer.writerows(product(number) for number in range(60))
+    open_collections(page)
+    page.locator("input[type=file]").set_input_files(table)
+    expect(page.get_by_test_id("stFileUploaderFile")).to_be_visible()
+    fill(page, "uploaded")
+    page.get_by_role("button", name="Look first").click()
+    expect(page.get_by_text("This is what would be built:")).to_be_visible()
+    expect(page.locator(".facts-list").last).to_contain_text("price (number)")
+    assert Catalog.open(home).current("uploaded") is None
+    page.get_by_role("button", name="Build", exact=True).click()
+    expect(page.get_by_text("uploaded is built and open for searching.")).to_be_visible(timeout=60_000)
+    expect(holding(page, "uploaded")).to_contain_text("60")
+    page.get_by_role("button", name="Open uploaded in Shop").click()
+    expect(page.locator("#count")).to_have_text("60 records")
+    known = product(7)
+    ask(page, str(known["sku"]))
+    expect(page.locator("h1#item")).to_have_text(str(known["name"]))
+
+
+def test_earlier_version_is_made_current_and_answers(page: Page, home: Home) -> None:
+    open_collections(page)
+    animals = holding(page, "animals")
+    animals.get_by_text("History: 2 versions").click()
+    animals.get_by_role("button", name="Make version 1 of animals current").click()
+    expect(page.get_by_role("status")).to_contain_text("Version 1 of animals is current again.")
+    assert Catalog.open(home).version("animals").number == 1
+    animals.get_by_role("button", name="Open animals in Shop").click()
+    expect(page.locator("#count")).to_have_text("20 records")
+    Catalog.open(home).rollback("animals", 2)
+
+
+def test_verify_tells_that_all_is_well_and_which_file_is_not(page: Page, home: Home) -> None:
+    open_collections(page)
+    animals = holding(page, "animals")
+    animals.get_by_text("History: 2 versions").click()
+    animals.get_by_role("button", name="Verify the files").click()
+    expect(page.get_by_role("status")).to_contain_text("Every file of animals, version 2, is as it was published.")
+    for path in sorted(home.collection("animals").rglob("records.arrow")):
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    animals.get_by_role("button", name="Verify the files").click()
+    expect(page.get_by_role("alert")).to_contain_text("animals is damaged")
+    expect(page.get_by_role("alert")).to_contain_text("records.arrow")
+    for path in sorted(home.collection("animals").rglob("records.arrow")):
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("../outside", "id,text\n1,hello\n", "that name cannot be used"),
+        ("broken", "id,text\n1,\n2,\n", "No column holds text to search in"),
+    ],
+)
+def test_refused_build_says_why_and_leaves_nothing(
+    page: Page, home: Home, tmp_path: Path, name: str, content: str, said: str
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(content)
+    open_collections(page)
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_test_id("stFileUploaderFile")).to_be_visible()
+    fill(page, name)
+    page.get_by_role("button", name="Build", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text(said, ignore_case=True, timeout=60_000)
+    assert [row.collection for row in Catalog.open(home).collections() if row.collection == name] == []
+    assert not (home.root.parent / "outside").exists()
+
+
+def test_path_on_this_machine_by_keyboard(page: Page, home: Home, tmp_path: Path) -> None:
+    source = tmp_path / "notes.jsonl"
+    source.write_text("".join(json.dumps({"id": str(i), "text": f"note {i}"}) + "\n" for i in range(5)))
+    open_collections(page)
+    page.get_by_label("or the path of a file").fill(str(source))
+    fill(page, "notes")
+    button = page.get_by_role("button", name="Build", exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("notes is built and open for searching.")).to_be_visible(timeout=60_000)
+    notes = holding(page, "notes")
+    notes.get_by_text("History").click()
+    notes.get_by_text("Remove this collection").click()
+    notes.get_by_role("button", name="Remove notes for good").click()
+    expect(page.get_by_text("notes is removed.")).to_be_visible()
+    settled(page)
+    assert not home.collection("notes").exists()
