@@ -112,6 +112,10 @@ class Lexical:
         """The terms of a text, in order and with repetitions, as they are indexed."""
         return list(self._analyzer.analyze(_plain(text)))
 
+    def frequency(self, term: str) -> int:
+        """How many documents hold a term, as `terms` gives it."""
+        return int(self._searcher.doc_freq("text", term))
+
     def _bm25(self, query: str) -> tantivy.Query | None:
         """The query as a tree of two-way sums, or None when no word of it is known.
 
@@ -119,7 +123,7 @@ class Lexical:
         on the words and the collection alone.
         """
         counts = Counter(self.terms(query))
-        known = sorted((found, term) for term in counts if (found := self._searcher.doc_freq("text", term)))
+        known = sorted((found, term) for term in counts if (found := self.frequency(term)))
         heap = [(found, i, self._weighted(term, counts[term])) for i, (found, term) in enumerate(known[:MAX_TERMS])]
         for i in range(len(heap), 2 * len(heap) - 1):
             (few, _, one), (more, _, other) = heapq.heappop(heap), heapq.heappop(heap)

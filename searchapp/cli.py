@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from indexer.command import print_json, run
 from indexer.errors import UserError
 from searchapp.serving import PORT
-
-if TYPE_CHECKING:
-    from searchapp.demo.command import DemoReport
-    from searchapp.evaluate import Evaluation
-    from searchapp.schemas import Hit, SearchResult
 
 app = typer.Typer(
     name="searchapp",
@@ -34,7 +29,6 @@ HomeOption = Annotated[
     Path | None, typer.Option("--home", metavar="DIR", help="Where collections live [$SEARCHAPP_HOME, or ./home].")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-SHOWN = 240  # characters of a passage in a terminal
 
 
 @app.command("search")
@@ -51,11 +45,12 @@ def search_command(
 
     Example: searchapp search shop "oak table for six" --where 'price < 500 and not discontinued' -k 5
     """
+    from searchapp.printed import print_result
     from searchapp.service import SearchService, check_mode
 
     checked = check_mode(mode)
     result = SearchService(home).search(name, query, k, checked, where)
-    print_json(result.as_json()) if json else _show(result)
+    print_json(result.as_json()) if json else print_result(result)
 
 
 @app.command("similar")
@@ -71,10 +66,11 @@ def similar_command(
 
     Example: searchapp similar shop SKU-1042 -k 5
     """
+    from searchapp.printed import print_result
     from searchapp.service import SearchService
 
     result = SearchService(home).similar(name, id, k, where)
-    print_json(result.as_json()) if json else _show(result)
+    print_json(result.as_json()) if json else print_result(result)
 
 
 @app.command("evaluate")
@@ -94,6 +90,7 @@ def evaluate_command(
     """
     from indexer.progress import Progress
     from searchapp.evaluate import evaluate, remember
+    from searchapp.printed import print_evaluation
     from searchapp.service import SearchService, check_mode
 
     modes = [check_mode(part.strip()) for part in mode.split(",")]
@@ -106,7 +103,68 @@ def evaluate_command(
     finally:
         progress.close()
     remember(service.catalog, found, folder.resolve().name)
-    print_json(found.as_json()) if json else _show_evaluation(found)
+    print_json(found.as_json()) if json else print_evaluation(found)
+
+
+@app.command("answer")
+def answer_command(
+    name: Name,
+    question: Annotated[str, typer.Argument(help="A question, best as a whole sentence.", metavar="QUESTION")],
+    where: Annotated[str | None, typer.Option("--where", metavar="FILTER", help="Only records that meet this.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many documents.")] = 3,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the passages that answer a question, or say that nothing here does (exit status 1).
+
+    Example: searchapp answer python "why does my default list keep its values?" -k 3
+    """
+    from searchapp.printed import print_answer
+    from searchapp.service import SearchService
+
+    answer = SearchService(home).answer(name, question, k, where)
+    print_json(answer.as_json()) if json else print_answer(answer)
+    if not answer.found:
+        raise typer.Exit(1)
+
+
+@app.command("duplicates")
+def duplicates_command(
+    name: Name,
+    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="Only what says the same as this.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", metavar="0…1", help="How sure to be [the default of the pages].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write every pair to a .csv or .jsonl file.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the groups of records that are the same thing, or what says the same as a text.
+
+    Example: searchapp duplicates questions --threshold 0.6 --out duplicates.csv
+    """
+    from indexer.progress import Progress
+    from searchapp.printed import print_alike, print_duplicates
+    from searchapp.service import SearchService
+    from searchapp.usecases.duplicates import THRESHOLD
+    from searchapp.usecases.export import check_target, write
+
+    if out is not None:
+        check_target(out)
+    service, sure = SearchService(home), THRESHOLD if threshold is None else threshold
+    if text is not None:
+        found = service.alike(name, text, threshold=sure)
+        return print_json({"alike": [one.as_json() for one in found]}) if json else print_alike(found)
+    progress = Progress()
+    try:
+        report = service.duplicates(name, sure, progress)
+    finally:
+        progress.close()
+    if out is not None:
+        write(out, report.rows())
+    return print_json(report.as_json()) if json else print_duplicates(report, out)
 
 
 @app.command("ui")
@@ -137,6 +195,7 @@ def demo_command(
     from indexer.home import Home
     from indexer.progress import Progress
     from searchapp.demo.command import prepare
+    from searchapp.printed import print_demo
     from searchapp.serving import check_servable, open_pages
 
     if ui:
@@ -150,51 +209,9 @@ def demo_command(
         print_json({"collections": [asdict(report) for report in reports]})
     else:
         for report in reports:
-            _show_demo(report)
+            print_demo(report)
     if ui:
         open_pages(home, port)
-
-
-def _show(result: SearchResult) -> None:
-    if not result.hits:
-        print("nothing found")
-    for place, hit in enumerate(result.hits, 1):
-        print(f"{place:>3}  {hit.record.title or hit.id}  [{hit.id}]")
-        print(f"     {_snippet(hit)}")
-        print(f"     {_stages(hit)}")
-    print(f"{len(result.hits)} of version {result.version} in {result.took_ms:.0f} ms")
-
-
-def _snippet(hit: Hit) -> str:
-    text = " ".join(hit.passage.text.split())
-    place = f"  (passage {hit.passage.ordinal + 1} of {hit.passage.of})" if hit.passage.of > 1 else ""
-    return (text if len(text) <= SHOWN else text[: SHOWN - 1] + "…") + place
-
-
-def _stages(hit: Hit) -> str:
-    parts = [
-        f"{name} {stage.score:.3f}{f' (rank {stage.rank})' if stage.rank else ''}" for name, stage in hit.stages.items()
-    ]
-    return "  ".join(parts)
-
-
-def _show_demo(report: DemoReport) -> None:
-    state = "was up to date" if report.unchanged else "built"
-    print(
-        f"{report.collection:<10} {state}: {report.records} records in {report.passages} passages, "
-        f"nDCG@10 {report.quality:.3f}, {report.seconds:.1f} s"
-    )
-
-
-def _show_evaluation(found: Evaluation) -> None:
-    measures = list(next(iter(found.modes.values())).means)
-    print(f"{found.collection} version {found.version}, split {found.split}, {found.queries} queries; 95 % intervals")
-    print("mode      " + "".join(f"{measure:<24}" for measure in measures) + "queries/s")
-    for mode, scores in found.modes.items():
-        cells = [
-            f"{scores.means[m]:.3f} [{scores.intervals[m][0]:.3f}, {scores.intervals[m][1]:.3f}]" for m in measures
-        ]
-        print(f"{mode:<10}" + "".join(f"{cell:<24}" for cell in cells) + f"{scores.queries_per_second:.1f}")
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from indexer.encode.models import resolve
 from indexer.errors import UserError
 from indexer.home import Home
 from indexer.opened import OpenVersion, Rows
+from indexer.passages import passages
 from searchapp import conditions
 from searchapp.conditions.rows import FoldedColumns
 
@@ -42,12 +43,18 @@ class Opened:
         self._rows: OrderedDict[conditions.Condition, Rows] = OrderedDict()
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._kept: dict[tuple[str, ...], Any] = {}
-        self._lock, self._making = threading.Lock(), threading.RLock()
+        self._making: dict[tuple[str, ...], threading.RLock] = {}
+        self._lock = threading.Lock()
 
     @property
     def table(self) -> pa.Table:
         """All record rows, tombstones included: id, title, text, field.<name>."""
         return self._table
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model the version was built with."""
+        return self._openings.encoder(self.version)
 
     def encode(self, query: str) -> NDArray[np.float32]:
         """The query's vector, [1, dim], read-only, by the model the version was built with; the latest are remembered."""
@@ -55,7 +62,7 @@ class Opened:
             if query in self._vectors:
                 self._vectors.move_to_end(query)
                 return self._vectors[query]
-        vector = self._openings.encoder(self.version).encode_query([query])
+        vector = self.encoder.encode_query([query])
         vector.flags.writeable = False
         with self._lock:
             self._vectors[query] = vector
@@ -63,9 +70,19 @@ class Opened:
                 self._vectors.popitem(last=False)
         return vector
 
+    def encode_text(self, text: str) -> NDArray[np.float32]:
+        """The vector of a text as if it were a document here, [1, dim]: the mean of its passages', of unit length."""
+        encoder = self.encoder
+        spans = passages("", text, encoder.tokenizer, encoder.document_tokens)
+        mean = encoder.encode_document([text[span.start : span.end] for span in spans]).mean(axis=0, keepdims=True)
+        unit: NDArray[np.float32] = mean / np.linalg.norm(mean)
+        return unit
+
     def kept(self, name: tuple[str, ...], make: Callable[[], _Made]) -> _Made:
         """What `make` gives, made once and kept as long as the version is open: for what follows from its records alone."""
-        with self._making:
+        with self._lock:
+            making = self._making.setdefault(name, threading.RLock())
+        with making:  # one lock per name: comparing all records may take minutes, and nothing else should wait for it
             if name not in self._kept:
                 self._kept[name] = make()
             made: _Made = self._kept[name]

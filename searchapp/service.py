@@ -19,7 +19,7 @@ from indexer.errors import UserError
 from indexer.home import Home
 from indexer.opened import OpenVersion
 from indexer.progress import Watcher, unwatched
-from indexer.records import Record
+from indexer.records import Record, as_json
 from searchapp.opening import Opened, Openings
 from searchapp.retrieve import Ranking, dense, hybrid, lexical, nearest
 from searchapp.schemas import Hit, Passage, SearchResult
@@ -36,6 +36,10 @@ class Likeness:
     record: Record
     score: float
     parts: Mapping[str, float | bool | None]
+
+    def as_json(self) -> dict[str, object]:
+        """For machines: plain values, stable keys."""
+        return {"score": self.score, "parts": dict(self.parts), "record": as_json(self.record)}
 
 
 Mode = Literal["hybrid", "dense", "lexical"]

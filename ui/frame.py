@@ -10,10 +10,11 @@ import streamlit as st
 
 from indexer.errors import UserError
 from searchapp.demo import DEMOS
+from searchapp.usecases import UseCase
 from ui import address
-from ui.holdings import collections
-from ui.nodes import Element
-from ui.parts import empty, failure, note
+from ui.holdings import collections, service
+from ui.nodes import Element, Node, h
+from ui.parts import choose_collection, empty, failure, note, search_field
 from ui.view import Asked, view
 
 log = logging.getLogger("searchapp.ui")
@@ -50,15 +51,34 @@ def guarded(draw: Callable[[], None]) -> Callable[[], None]:
     return page
 
 
-def current_collection(preferred: str) -> tuple[str, list[str]]:
-    """The collection the address names, else `preferred`, else the first; and the names of all."""
+def current_collection(case: UseCase) -> str:
+    """The collection the address names, else the use case's demo, else the first."""
     names = [row.collection for row in collections()]
     if not names:
         raise NothingHereError
     asked = address.get("in")
     if asked and asked not in names:
         raise UserError("there is no such collection", repr(asked), f"choose one of: {', '.join(names)}")
-    return asked or (preferred if preferred in names else names[0]), names
+    return asked or (case.demo if case.demo in names else names[0])
+
+
+def head(case: UseCase, name: str, *below: Node | None) -> Element:
+    """A use case's title, the choice of a collection, its one field, and queries to try while that field is empty."""
+    rows, query = service().opened(name).version.rows, address.get("q")
+    tries = [h("button", text, type="button", class_="chip", on={"click": ("try", text)}) for text in examples(name)]
+    return h(
+        "header",
+        h(
+            "div",
+            h("h1", case.title),
+            choose_collection([row.collection for row in collections()], name),
+            class_="line",
+        ),
+        search_field(query, case.ask, case.placeholder.format(rows=f"{rows:,}"), case.button),
+        h("div", h("span", "Try", class_="quiet"), *tries, class_="examples") if tries and not query else None,
+        *below,
+        class_="head",
+    )
 
 
 def change_collection(asked: Asked) -> None:

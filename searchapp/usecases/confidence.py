@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.encode import Encoder
 from indexer.hits import ABSENT
 from indexer.opened import OpenVersion, Rows
 from searchapp.opening import Opened
@@ -81,13 +80,8 @@ def background_of(opened: Opened) -> Background:
     return opened.kept(("background",), lambda: _background(opened))
 
 
-def encoder_of(opened: Opened) -> Encoder:
-    """The encoder a version was built with."""
-    return opened._openings.encoder(opened.version)
-
-
 def _background(opened: Opened) -> Background:
-    version, vectors = opened.version, encoder_of(opened).encode_query(QUESTIONS)
+    version, vectors = opened.version, opened.encoder.encode_query(QUESTIONS)
     among = version.among(None)
     hits = version.dense(vectors, STRANGERS, among)
     reached = np.array(

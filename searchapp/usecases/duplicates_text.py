@@ -19,7 +19,7 @@ from searchapp.usecases.pairs_evidence import Evidence
 
 def compare_text(opened: Opened, evidence: Evidence, text: str, k: int) -> tuple[Rows, Pairs]:
     """The text with each of its candidates: their rows, copies included, and the pairs, in the same order."""
-    version, vector = opened.version, opened.encode(text)
+    version, vector = opened.version, opened.encode_text(text)
     terms = version.segments[0].lexical.terms(text)
     reach = max(k, NEAREST)
     found = by_vector(version, evidence, vector, reach), by_words(version, evidence, evidence.numbered(terms), reach)

@@ -13,7 +13,10 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
+from indexer.errors import UserError
+from indexer.files import writing
 from indexer.opened import OpenVersion
 from searchapp.usecases.differences import differing_fields, fields_as_json
 from searchapp.usecases.duplicates_groups import Group
@@ -67,6 +70,23 @@ def as_csv(found: Iterable[Row]) -> Iterator[str]:
     yield _taken(buffer)
 
 
+def check_target(path: Path) -> None:
+    """UserError where `write` would not know the format, or there is no folder to write in."""
+    if path.suffix.lower() not in WRITERS:
+        raise UserError(
+            "that is no kind of file to export to", str(path), f"name a file ending in {' or '.join(WRITERS)}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise UserError("there is no folder for this file", str(path), "make the folder first, or name another")
+
+
+def write(path: Path, found: Iterable[Row]) -> None:
+    """Write rows to a .csv or .jsonl file, whole or not at all."""
+    with writing(path) as file:
+        for line in WRITERS[path.suffix.lower()](found):
+            file.write(line.encode())
+
+
 def safe_cell(text: str) -> str:
     """A text that no spreadsheet runs: with an apostrophe before it where it would be a formula and is not a number."""
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
@@ -85,3 +105,6 @@ def _taken(buffer: io.StringIO) -> str:
     buffer.seek(0)
     buffer.truncate()
     return text
+
+
+WRITERS = {".csv": as_csv, ".jsonl": as_jsonl}

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from indexer.passages import Span
 from searchapp.opening import Opened
-from searchapp.usecases.confidence import encoder_of
 from searchapp.usecases.sentences import is_whole, statements
 from searchapp.usecases.words import Words
 
@@ -47,7 +46,7 @@ def best_statements(
     chosen = _chosen(ordered)
     if not chosen:
         return best
-    cosines = encoder_of(opened).encode_document([candidate.text for candidate in chosen]) @ vector[0]
+    cosines = opened.encoder.encode_document([candidate.text for candidate in chosen]) @ vector[0]
     scores = np.array([candidate.score for candidate in chosen]) + cosines
     for at in np.argsort(scores, kind="stable").tolist():  # the best of a passage comes last and stays
         best[chosen[at].place] = chosen[at].span

@@ -60,7 +60,7 @@ def _spelled(term: str, word: str) -> str:
 
 def _documents(version: OpenVersion, term: str) -> int:
     """How many documents hold a term."""
-    return sum(segment.lexical._searcher.doc_freq("text", term) for segment in version.segments)
+    return sum(segment.lexical.frequency(term) for segment in version.segments)
 
 
 def _idf(documents: int, of: int) -> float:

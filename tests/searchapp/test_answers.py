@@ -23,7 +23,7 @@ from searchapp.retrieve import hybrid
 from searchapp.service import SearchService
 from searchapp.usecases import sentences_best
 from searchapp.usecases.answers import Address, answer, around, locate
-from searchapp.usecases.confidence import confidence, encoder_of
+from searchapp.usecases.confidence import confidence
 from searchapp.usecases.sentences import is_whole, statements
 from searchapp.usecases.sentences_best import best_statements
 from searchapp.usecases.words import Words
@@ -129,7 +129,7 @@ def test_the_statement_is_the_best_by_cosine_words_and_wholeness(opened: Opened)
     spans = statements(KETTLE, 0, len(KETTLE))
     assert len(spans) <= sentences_best.BATCH
     pieces = [KETTLE[span.start : span.end] for span in spans]
-    cosines = encoder_of(opened).encode_document(pieces) @ vector[0]
+    cosines = opened.encoder.encode_document(pieces) @ vector[0]
     scores = [
         cosine + words.share(words.held(piece)) + 0.15 * is_whole(piece)
         for piece, cosine in zip(pieces, cosines.tolist(), strict=True)
@@ -152,13 +152,13 @@ def test_all_statements_of_an_answer_are_embedded_in_one_small_batch(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[Sequence[str]] = []
-    encode = encoder_of(opened).encode_document
+    encode = opened.encoder.encode_document
 
     def recorded(_: object, texts: Sequence[str]) -> NDArray[np.float32]:
         batches.append(texts)
         return encode(texts)
 
-    monkeypatch.setattr(type(encoder_of(opened)), "encode_document", recorded)
+    monkeypatch.setattr(type(opened.encoder), "encode_document", recorded)
     found = answer(opened, "soft wool blanket", 10)
     assert sum(len(document.excerpts) for document in found.documents) > 10
     assert len(batches) == 1

@@ -20,7 +20,7 @@ from searchapp.opening import Opened
 from searchapp.retrieve import hybrid
 from searchapp.service import SearchService
 from searchapp.usecases.background import QUESTIONS
-from searchapp.usecases.confidence import JUDGED, STRANGERS, background_of, confidence, encoder_of
+from searchapp.usecases.confidence import JUDGED, STRANGERS, background_of, confidence
 from searchapp.usecases.words import Words, listed
 from tests.corpora import write_jsonl, write_products
 from tests.trials import trials
@@ -55,7 +55,7 @@ def brute_closeness(opened: Opened, question: str, rows: Iterable[int]) -> float
     asked = set(terms(question))
     found = {term: sum(term in document for document in documents) for term in asked}
     weight = {term: math.log(1 + (ROWS - n + 0.5) / (n + 0.5)) for term, n in found.items()}
-    vector, texts, best = encoder_of(opened).encode_query([question])[0], passages(opened), -math.inf
+    vector, texts, best = opened.encoder.encode_query([question])[0], passages(opened), -math.inf
     for row in rows:
         own = [text for at, text in texts if at == row]
         cosines = opened.version.vectors_of(row) @ vector
@@ -66,7 +66,7 @@ def brute_closeness(opened: Opened, question: str, rows: Iterable[int]) -> float
 
 
 def test_the_yardstick_equals_brute_force(opened: Opened) -> None:
-    vectors = encoder_of(opened).encode_query(QUESTIONS)
+    vectors = opened.encoder.encode_query(QUESTIONS)
     reached = []
     for question, vector in zip(QUESTIONS, vectors, strict=True):
         scores = [float((opened.version.vectors_of(row) @ vector).max()) for row in range(ROWS)]

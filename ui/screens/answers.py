@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from indexer.errors import UserError
+from searchapp.usecases import USE_CASES
 from searchapp.usecases.answers import Answer, Document, Excerpt
 from ui import address
-from ui.frame import change_collection, current_collection, examples, guarded
+from ui.frame import change_collection, current_collection, guarded, head
 from ui.holdings import service
 from ui.nodes import Element, Node, h
-from ui.parts import choose_collection, failure, marked, note, said, search_field, why
+from ui.parts import failure, marked, note, said, why
 from ui.view import Action, view
 
+CASE = USE_CASES["answers"]
 DOCUMENTS = 5
 AROUND = 3  # passages before and after that "more of the text" goes at most
 
@@ -20,27 +22,13 @@ AROUND = 3  # passages before and after that "more of the text" goes at most
 @guarded
 def page() -> None:
     """The page: the passage of a link when the address names one, else the answer to the question."""
-    name, names = current_collection("python")
-    head = _head(name, names)
+    name = current_collection(CASE)
     if passage := address.get("passage"):
-        view("answers", [head, _linked(name, passage)], ACTIONS)
+        view("answers", [head(CASE, name), _linked(name, passage)], ACTIONS)
     elif question := address.get("q"):
-        view("answers", [head, _answer(name, service().answer(name, question, DOCUMENTS))], ACTIONS)
+        view("answers", [head(CASE, name), _answer(name, service().answer(name, question, DOCUMENTS))], ACTIONS)
     else:
-        view("answers", [head, _invitation(name)], ACTIONS)
-
-
-def _head(name: str, names: Sequence[str]) -> Element:
-    tries = [h("button", text, type="button", class_="chip", on={"click": ("try", text)}) for text in examples(name)]
-    return h(
-        "header",
-        h("div", h("h1", "Answers"), choose_collection(names, name), class_="line"),
-        search_field(address.get("q"), "Ask a question", "Ask in a whole sentence", "Ask"),
-        h("div", h("span", "Try", class_="quiet"), *tries, class_="examples")
-        if tries and not address.get("q")
-        else None,
-        class_="head",
-    )
+        view("answers", [head(CASE, name), _invitation(name)], ACTIONS)
 
 
 def _invitation(name: str) -> Element:

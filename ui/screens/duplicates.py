@@ -8,17 +8,19 @@ import streamlit as st
 
 from indexer.records import Record
 from searchapp.service import Likeness
+from searchapp.usecases import USE_CASES
 from searchapp.usecases.differences import Differences, Mark, differences
 from searchapp.usecases.duplicates import THRESHOLD, Group
 from searchapp.usecases.duplicates_report import DuplicateReport
 from searchapp.usecases.export import as_csv, as_jsonl
 from ui import address
-from ui.frame import change_collection, current_collection, examples, guarded
+from ui.frame import change_collection, current_collection, guarded, head
 from ui.holdings import service
 from ui.nodes import Element, Node, h
-from ui.parts import choose_collection, counted, empty, note, pages, said, search_field
+from ui.parts import counted, empty, note, pages, said
 from ui.view import Action, view
 
+CASE = USE_CASES["duplicates"]
 PER_PAGE = 20
 SHARP = {"number", "size", "negation", "opposite"}  # what makes a near copy another thing
 CLOSE = 0.25  # below the threshold at which a pasted text's neighbours are still shown, as "not quite"
@@ -33,32 +35,20 @@ PARTS = {
 @guarded
 def page() -> None:
     """The page: the groups of the collection, or the neighbours of the text in the address."""
-    name, names = current_collection("questions")
-    head = _head(name, names)
+    name = current_collection(CASE)
     if text := address.get("q"):
-        view("duplicates", [head, _alike(name, text)], ACTIONS)
+        view("duplicates", [head(CASE, name, _everything()), _alike(name, text)], ACTIONS)
         return
     with st.spinner(f"Comparing the records of {name} …"):
         report = service().duplicates(name, _threshold())
-    view("duplicates", [head, _dial(report), _groups(report)], ACTIONS)
+    view("duplicates", [head(CASE, name), _dial(report), _groups(report)], ACTIONS)
     if report.groups:
         _downloads(report)
 
 
-def _head(name: str, names: Sequence[str]) -> Element:
-    tries = [h("button", text, type="button", class_="chip", on={"click": ("try", text)}) for text in examples(name)]
-    everything = h("button", "All groups", type="button", class_="chip", on={"click": ("all", None)})
-    return h(
-        "header",
-        h("div", h("h1", "Duplicates"), choose_collection(names, name), class_="line"),
-        search_field(address.get("q"), "Paste a text", "Paste a text: is it here already?", "Compare"),
-        h("div", everything, class_="examples")
-        if address.get("q")
-        else h("div", h("span", "Try", class_="quiet"), *tries, class_="examples")
-        if tries
-        else None,
-        class_="head",
-    )
+def _everything() -> Element:
+    button = h("button", "All groups", type="button", class_="chip", on={"click": ("all", None)})
+    return h("div", button, class_="examples")
 
 
 def _dial(report: DuplicateReport) -> Element:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from indexer.records import Columns, Value
 from searchapp.schemas import Hit
+from searchapp.usecases import USE_CASES
 from searchapp.usecases.facets import Choice
 from searchapp.usecases.shop import Listing, Sort
 from ui import address
 from ui.filters import filters, read_choices
-from ui.frame import change_collection, current_collection, examples, guarded
+from ui.frame import change_collection, current_collection, guarded, head
 from ui.holdings import service
 from ui.nodes import Element, Node, h
-from ui.parts import choose_collection, counted, empty, facts, pages, said, search_field, why
+from ui.parts import counted, empty, facts, pages, said, why
 from ui.roles import Roles, roles
 from ui.view import Action, Asked, view
 
+CASE = USE_CASES["shop"]
 PER_PAGE = 24
 
 
 @guarded
 def page() -> None:
     """The page: one product when the address names one, else the listing."""
-    name, names = current_collection("shop")
+    name = current_collection(CASE)
     opened = service().opened(name)
     known = roles(opened.version.columns)
     if item := address.get("item"):
@@ -38,26 +40,12 @@ def page() -> None:
         page=address.number("page"),
         per_page=PER_PAGE,
     )
-    head = _head(name, names, opened.version.rows)
     if listing.exact:
-        view("shop", [head, _record(listing.hits[0], known), *_alike(name, listing.hits[0], known)], ACTIONS)
+        view(
+            "shop", [head(CASE, name), _record(listing.hits[0], known), *_alike(name, listing.hits[0], known)], ACTIONS
+        )
         return
-    view("shop", [head, _results(listing, chosen, known, opened.version.columns)], ACTIONS)
-
-
-def _head(name: str, names: Sequence[str], rows: int) -> Element:
-    tries = [h("button", text, type="button", class_="chip", on={"click": ("try", text)}) for text in examples(name)]
-    return h(
-        "header",
-        h("div", h("h1", "Shop"), choose_collection(names, name), class_="line"),
-        search_field(
-            address.get("q"), "Search the catalogue", f"Search {rows:,} records in your own words, or paste an id"
-        ),
-        h("div", h("span", "Try", class_="quiet"), *tries, class_="examples")
-        if tries and not address.get("q")
-        else None,
-        class_="head",
-    )
+    view("shop", [head(CASE, name), _results(listing, chosen, known, opened.version.columns)], ACTIONS)
 
 
 def _results(listing: Listing, chosen: Mapping[str, Choice], known: Roles, columns: Columns) -> Element:

@@ -1,0 +1,49 @@
+"""axe-core on every page, light and dark, wide and narrow: no serious finding that is ours."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from tests.ui.conftest import Served, open_page
+from tests.ui.driving import settled
+
+pytestmark = pytest.mark.slow
+
+PAGES = {
+    "shop": ("/", ".card"),
+    "results": ("/?q=lamp&f.department=Lighting", ".card"),
+    "product": ("/?item=KIT-1004", "h1#item"),
+    "nothing": ("/?f.department=Pets&f.material=oak&f.colour=pink", ".empty"),
+    "failed": ("/?in=nowhere", ".note"),
+    "duplicates": ("/duplicates", ".group"),
+    "alike": ("/duplicates?q=Where+is+my+parcel", ".group"),
+    "answers": ("/answers?q=What+does+break+do+in+a+loop", ".source"),
+    "no answer": ("/answers?q=Which+wine+goes+with+fish", ".note"),
+    "collections": ("/collections", ".holding"),
+}
+# Streamlit's own frame, which we cannot change: its file input and the landmarks of its layout.
+NOT_OURS = ("[data-testid=stFileUploader]", "header.stAppHeader", "[data-testid=stSidebar]")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_serious_finding(browser: Browser, served: Served, name: str, scheme: str) -> None:
+    width = 1280 if scheme == "light" else 390
+    page, watched = open_page(
+        browser, served.address, base_url=served.address, color_scheme=scheme, viewport={"width": width, "height": 900}
+    )
+    address, shown = PAGES[name]
+    page.goto(address)
+    expect(page.locator(shown).first).to_be_visible()
+    settled(page)
+    found = Axe().run(page, {"exclude": [[selector] for selector in NOT_OURS]}).response["violations"]
+    page.context.close()
+    serious = [
+        (one["id"], [(node["target"], node["failureSummary"]) for node in one["nodes"][:3]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    assert (watched.outside, watched.errors) == ([], [])

@@ -1,0 +1,129 @@
+"""Texts that try to be markup are shown as text: in titles, texts, fields, values of filters and in queries."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from indexer.build import build
+from indexer.home import Home
+from indexer.settings import BuildSettings
+from tests.ui.conftest import Served, open_page, serve
+from tests.ui.driving import ask, settled
+from tests.ui.hostile import TEXTS
+
+pytestmark = pytest.mark.slow
+
+ELEMENTS = "script, iframe, img, object, style, svg, link, meta, base, video, math, marquee"
+SHOWN = tuple(text for text in TEXTS if "\x00" not in text)
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Served]:
+    """Every hostile text as the title, the text, a field and the start of the id of a record."""
+    folder = tmp_path_factory.mktemp("hostile")
+    home, source = Home(folder / "home"), folder / "hostile.jsonl"
+    shutil.copytree(tiny_model, home.models / "tiny" / "1")
+    rows = [
+        {
+            "id": f"{number}:{text[:40]}",
+            "title": text,
+            "text": f"{text} {number}",
+            "maker": text,
+            "kind": text[:30],
+            "price": number,
+        }
+        for number, text in enumerate(SHOWN)
+    ]
+    rows += [dict(row, id=f"again {row['price']}") for row in rows]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    build(BuildSettings(source=source, name="hostile", model="tiny/1"), home)
+    running = serve(home, folder / "ui.log")
+    yield running
+    running.process.terminate()
+    running.process.wait(20)
+
+
+@pytest.fixture
+def page(browser: Browser, application: Served) -> Iterator[Page]:
+    page, watched = open_page(browser, application.address, base_url=application.address)
+    yield page
+    assert page.evaluate("window.hurt") is None
+    page.context.close()
+    assert (watched.outside, watched.errors) == ([], [])
+
+
+def shadow(page: Page, selector: str) -> int:
+    return page.locator(".view").last.locator(selector).count()
+
+
+def test_there_are_a_hundred() -> None:
+    assert len(set(TEXTS)) >= 100
+
+
+def test_titles_texts_and_fields_are_shown_as_they_are(page: Page) -> None:
+    seen: list[str] = []
+    last = -(-2 * len(SHOWN) // 24)
+    for number in range(1, last + 1):
+        page.goto(f"/?page={number}")
+        expect(page.locator(".card").first).to_be_visible()
+        settled(page)
+        assert shadow(page, ELEMENTS) == 0
+        seen += page.locator(".card h3 bdi").evaluate_all("all => all.map(one => one.textContent)")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert sorted(seen) == sorted(2 * SHOWN)
+
+
+def test_records_pages_show_every_field_as_text(page: Page) -> None:
+    for number in range(0, len(SHOWN), 9):
+        page.goto(f"/?item={quote(f'again {number}')}")
+        expect(page.locator("h1#item")).to_be_visible()
+        assert shadow(page, ELEMENTS) == 0
+        fields = page.locator(".record dd").evaluate_all("all => all.map(one => one.textContent)")
+        assert SHOWN[number] in fields
+
+
+def test_values_of_filters_are_text_and_can_be_chosen(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator(".filters").first).to_be_visible()
+    assert shadow(page, ELEMENTS) == 0
+    box = page.locator(".filters input[type=checkbox]").first
+    value = box.get_attribute("value")
+    box.check()
+    settled(page)
+    expect(page.locator("#count")).to_have_text("2 records")
+    assert value in SHOWN or value in [text[:30] for text in SHOWN]
+
+
+@pytest.mark.parametrize("where", ["/", "/duplicates", "/answers"])
+def test_queries_are_text(page: Page, where: str) -> None:
+    page.goto(where)
+    expect(page.get_by_role("searchbox")).to_be_visible()
+    for text in SHOWN[::8]:
+        ask(page, text)
+        assert shadow(page, ELEMENTS) == 0
+        expect(page.locator(".view").last).not_to_contain_text("could not be drawn")
+
+
+def test_duplicate_groups_and_answers_show_text(page: Page) -> None:
+    page.goto("/duplicates?t=90")
+    expect(page.locator(".group").first).to_be_visible(timeout=60_000)
+    assert shadow(page, ELEMENTS) == 0
+    page.goto("/answers?q=script+alert+onerror")
+    expect(page.locator(".source").first).to_be_attached()
+    assert shadow(page, ELEMENTS) == 0
+
+
+def test_addresses_made_by_hand_are_answered_not_run(page: Page) -> None:
+    for text in SHOWN[::12]:
+        for name in ("in", "item", "f.maker", "f.price", "sort", "page", "passage"):
+            page.goto(f"{'/answers' if name == 'passage' else '/'}?{name}={quote(text)}")
+            expect(page.locator(".view").last).to_be_visible()
+            expect(page.locator(".view").last).not_to_contain_text("could not be drawn")
+            assert shadow(page, ELEMENTS) == 0
