@@ -99,7 +99,7 @@ def _excerpt(name: str, document: Document, excerpt: Excerpt, best: bool) -> Ele
     can_widen = passage.of > 1 and widened < AROUND
     return h(
         "div",
-        h("p", h("bdi", *marked(shown.text, spans)), class_="text", tabindex=0 if len(shown.text) > 1500 else None),
+        h("p", h("bdi", *marked(shown.text, spans)), class_="text"),
         h("div", h("small", _place(passage.ordinal, passage.of)), more if can_widen else None, copy, class_="foot"),
         class_="passage best" if best else "passage",
         data_key=key,
