@@ -19,7 +19,8 @@ install: .venv/installed ## make .venv with everything needed (EXTRA=gpu for FAI
 	@touch $@
 
 demo: install ## build three demo collections and open the pages on 127.0.0.1:8501 (PORT=8502 for another port)
-	@exec $(BIN)/searchapp demo --port $(PORT)
+	@$(BIN)/python -c 'import indexer, searchapp, typer, ui' 2>/dev/null || { echo "The installation in .venv is not whole: run make clean, then make demo again."; exit 1; }
+	@$(BIN)/searchapp demo --port $(PORT) || { status=$$?; test $$status -eq 130 || exit $$status; }
 
 test: install browser ## run every test (under 10 minutes on 2 cores)
 	$(BIN)/pytest

@@ -16,12 +16,15 @@ from indexer.errors import UserError
 
 ADDRESS = "127.0.0.1"
 PORT = 8501
+NEEDED = ("streamlit", "torch", "faiss", "tantivy", "pyarrow", "sqlalchemy", "transformers")
 
 
 def check_servable(port: int) -> None:
-    """UserError where the pages cannot be served: their library is missing, or something else listens on the port."""
-    if importlib.util.find_spec("streamlit") is None:
-        raise UserError("the pages cannot be drawn", "Streamlit is not installed here", "run `make install` again")
+    """UserError where the pages cannot be served: a library is missing, or something else listens on the port."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        given = f"not installed here: {', '.join(missing)}"
+        raise UserError("this installation is not whole", given, "run `make clean`, then the same command again")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

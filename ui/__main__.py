@@ -28,6 +28,7 @@ _FLAGS = {
     "browser.serverAddress": ADDRESS,
     "runner.magicEnabled": "false",
     "logger.level": "warning",
+    "logger.hideWelcomeMessage": "true",
 }
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

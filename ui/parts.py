@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from indexer.records import Value
 from searchapp.schemas import Stage
 from ui.nodes import Element, Node, h
 
+# A break after a long line, before a line that goes on: not indented, not an item of a list, not a rule under a heading.
+_FILLED = re.compile(r"(?<=[^\n]{50})\n(?=[\w\"'“‘(`](?![.)] ))")
 STAGES = {"dense": "Meaning", "lexical": "Words", "fusion": "Together"}
 MEASURES = {"dense": "cosine", "lexical": "BM25", "fusion": "standard scores"}
 
@@ -47,6 +50,11 @@ def marked(text: str, spans: Iterable[tuple[int, int]], tag: str = "mark", class
         nodes += [text[done:start], h(tag, text[start:end], class_=class_)]
         done = end
     return [node for node in [*nodes, text[done:]] if node != ""]
+
+
+def flowing(text: str) -> str:
+    """A text without the line breaks that only filled lines of a fixed width; every character keeps its place."""
+    return _FILLED.sub(" ", text)
 
 
 def why(stages: Mapping[str, Stage]) -> Element | None:

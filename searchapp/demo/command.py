@@ -28,23 +28,28 @@ class DemoReport:
     quality: float
 
 
-def prepare(home: Home, watch: Watcher, done: Callable[[DemoReport], None] = lambda report: None) -> list[DemoReport]:
+def prepare(
+    home: Home, watch: Watcher, finished: Callable[[DemoReport], None] = lambda report: None
+) -> list[DemoReport]:
     """Make every demo collection current and measured; what is there and unchanged costs about a second."""
-    return [_prepare(name, home, watch, done) for name in DEMOS]
+    return [_prepare(name, home, watch, finished) for name in DEMOS]
 
 
-def _prepare(name: str, home: Home, watch: Watcher, done: Callable[[DemoReport], None]) -> DemoReport:
+def _prepare(name: str, home: Home, watch: Watcher, finished: Callable[[DemoReport], None]) -> DemoReport:
+    def of_this(phase: str, done: int, total: int | None) -> None:
+        watch(f"{name}: {phase}", done, total)
+
     began = time.monotonic()
     source = folder(name, home.root / "demo")
-    built = build(BuildSettings(source=source, name=name), home, watch)
+    built = build(BuildSettings(source=source, name=name), home, of_this)
     service = SearchService(home)
     if not service.catalog.figures(name, built.version):
         remember(
-            service.catalog, evaluate(service, name, source, modes=("dense", "lexical", "hybrid"), watch=watch), name
+            service.catalog, evaluate(service, name, source, modes=("dense", "lexical", "hybrid"), watch=of_this), name
         )
     figures = service.catalog.figures(name, built.version)
     quality = next(figure.value for figure in figures if (figure.mode, figure.measure) == ("hybrid", "nDCG@10"))
     seconds = round(time.monotonic() - began, 1)
     report = DemoReport(name, built.version, built.records, built.passages, seconds, built.unchanged, quality)
-    done(report)
+    finished(report)
     return report

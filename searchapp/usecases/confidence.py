@@ -122,4 +122,4 @@ def _why(words: Words, shared: frozenset[str], found: bool) -> str:
         reason = f"No passage comes close: the nearest one shares only {listed(common)} with the question."
     else:
         reason = "No passage comes close: the nearest one shares no telling word with the question."
-    return f"{reason} Nothing here mentions {listed(unknown)}." if unknown else reason
+    return f"{reason} Nothing here mentions {listed(unknown, 'or')}." if unknown else reason

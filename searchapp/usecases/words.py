@@ -45,10 +45,10 @@ class Words:
         return list(dict.fromkeys(self._spelling[term] for term in rarest))
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], joined: str = "and") -> str:
     """At most NAMED words in quotation marks, joined as one says them: “a”, “b” and “c”."""
     quoted = [f"“{word}”" for word in words[:NAMED]]
-    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+    return f" {joined} ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
 
 
 def _spelled(term: str, word: str) -> str:

@@ -64,7 +64,7 @@ def test_pasted_text_that_is_there_in_other_words(page: Page) -> None:
     page.goto("/duplicates")
     known = page.locator(".group p").first.inner_text()
     ask(page, known)
-    expect(page.get_by_role("status")).to_contain_text("This is here already")
+    expect(page.get_by_role("status")).to_contain_text("This seems to be here already")
     expect(page.locator(".group p").first).to_have_text(known)
     page.get_by_role("button", name="All groups").click()
     settled(page)

@@ -11,7 +11,7 @@ from ui import address
 from ui.frame import change_collection, current_collection, guarded, head
 from ui.holdings import service
 from ui.nodes import Element, Node, h
-from ui.parts import failure, marked, note, said, why
+from ui.parts import failure, flowing, marked, note, said, why
 from ui.view import Action, view
 
 CASE = USE_CASES["answers"]
@@ -99,7 +99,7 @@ def _excerpt(name: str, document: Document, excerpt: Excerpt, best: bool) -> Ele
     can_widen = passage.of > 1 and widened < AROUND
     return h(
         "div",
-        h("p", h("bdi", *marked(shown.text, spans)), class_="text"),
+        h("p", h("bdi", *marked(flowing(shown.text), spans)), class_="text"),
         h("div", h("small", _place(passage.ordinal, passage.of)), more if can_widen else None, copy, class_="foot"),
         class_="passage best" if best else "passage",
         data_key=key,
@@ -120,7 +120,7 @@ def _linked(name: str, passage: str) -> Element:
     except UserError as error:
         return h("section", failure(error), back)
     text = service().around(name, record.id, found.ordinal, 1, 1)
-    nodes: list[Node] = marked(text.text, [(found.start - text.start, min(found.end, text.end) - text.start)])
+    nodes: list[Node] = marked(flowing(text.text), [(found.start - text.start, min(found.end, text.end) - text.start)])
     return h(
         "article",
         h("nav", back),

@@ -166,7 +166,10 @@ def _alike(name: str, text: str) -> Element:
     same = [one for one in found if one.score >= THRESHOLD]
     close = [one for one in found if one.score < THRESHOLD]
     if same:
-        verdict = note(f"This is here already: {counted(len(same), 'record says', 'records say')} the same.")
+        verdict = note(
+            "This seems to be here already.",
+            f"{counted(len(same), 'record scores', 'records score')} at least {THRESHOLD:.2f}. What the text does not have is marked.",
+        )
     else:
         verdict = note(
             "This is not here yet.",
