@@ -70,6 +70,11 @@ class Opened:
                 self._vectors.popitem(last=False)
         return vector
 
+    def forget_queries(self) -> None:
+        """Drop the remembered vectors: whoever measures speed wants every query encoded."""
+        with self._lock:
+            self._vectors.clear()
+
     def encode_text(self, text: str) -> NDArray[np.float32]:
         """The vector of a text as if it were a document here, [1, dim]: the mean of its passages', of unit length."""
         encoder = self.encoder

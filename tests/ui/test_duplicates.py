@@ -19,7 +19,7 @@ def groups(page: Page) -> int:
 
 def test_threshold_is_moved_by_keyboard_and_lives_in_the_address(page: Page) -> None:
     page.goto("/duplicates")
-    expect(page.locator("#count")).to_contain_text("out of 415")
+    expect(page.locator("#count")).to_contain_text("out of 477")
     before, slider = groups(page), page.get_by_role("slider")
     start = int(slider.input_value())
     slider.focus()
@@ -68,7 +68,7 @@ def test_pasted_text_that_is_there_in_other_words(page: Page) -> None:
     expect(page.locator(".group p").first).to_have_text(known)
     page.get_by_role("button", name="All groups").click()
     settled(page)
-    expect(page.locator("#count")).to_contain_text("out of 415")
+    expect(page.locator("#count")).to_contain_text("out of 477")
 
 
 def test_pasted_text_that_is_new(page: Page) -> None:
@@ -79,7 +79,7 @@ def test_pasted_text_that_is_new(page: Page) -> None:
 
 def test_downloads_hold_every_pair_shown(page: Page) -> None:
     page.goto("/duplicates")
-    expect(page.locator("#count")).to_contain_text("out of 415")
+    expect(page.locator("#count")).to_contain_text("out of 477")
     with page.expect_download() as csv_download:
         page.get_by_role("button", name="Download as CSV").click()
     with page.expect_download() as jsonl_download:
