@@ -13,6 +13,7 @@ from indexer.encode.models import list_models
 from indexer.errors import UserError
 from indexer.inspect import describe
 from indexer.preview import preview
+from indexer.progress import describe as told
 from indexer.settings import BuildSettings
 from indexer.store import damaged_files
 from ui.builds import SUFFIXES, builds, keep_upload, running
@@ -182,8 +183,6 @@ def _progress() -> None:
 
 def _build(row: BuildRow) -> Element:
     share = row.done / row.total if row.total else 0.0
-    seconds = (row.updated_at - row.started_at).total_seconds()
-    of = f"{row.done:,} of {row.total:,}" if row.total else f"{row.done:,}"
     return h(
         "div",
         h("strong", f"Building {row.collection}: {row.phase}"),
@@ -197,9 +196,20 @@ def _build(row: BuildRow) -> Element:
             aria_valuemax=100,
             aria_label=f"Building {row.collection}, {row.phase}",
         ),
-        h("small", f"{of} · {seconds:.0f} s so far"),
+        h("small", _pace(row)),
         class_="note",
     )
+
+
+def _pace(row: BuildRow) -> str:
+    """How far a build is, how fast, how long it will take: measured since this phase was first seen by this visitor."""
+    seen = st.session_state.setdefault("builds-seen", {})
+    phase, first, since = seen.get(row.id, ("", 0, row.updated_at))
+    if phase != row.phase:
+        first, since = row.done, row.updated_at
+        seen[row.id] = (row.phase, first, since)
+    seconds = (row.updated_at - since).total_seconds()
+    return told("", row.done, row.total, row.done - first, seconds).strip() or "just begun"
 
 
 def _end(name: str, status: int, message: str) -> Element:
