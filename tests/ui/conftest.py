@@ -20,13 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from indexer.build import build
 from indexer.home import Home
 from indexer.settings import BuildSettings
 from searchapp.demo import HERE, folder
 
+expect.set_options(timeout=20_000)  # ms; a busy machine is not a wrong page
 FLAGS = [
     "--headless",
     "--no-sandbox",
