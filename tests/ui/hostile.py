@@ -31,8 +31,12 @@ _LETTERS = (
     "I\u0307stanbul", "ﬀ ligature", "é́́́́", "Z̷̢a̵l̷g̶o̴", "👩‍👩‍👧‍👦 family", "🏴‍☠️", "日本語のテキスト", "ไทยไม่มีช่องว่าง",
     "zero\u200bwidth", "null\x00byte", "bell\x07", "soft\u00adhyphen", "nb\u00a0space", "\ufefffirst",
 )  # fmt: skip
+_CODES = (
+    "'; DROP TABLE collections; --", "1 OR 1=1", "../../../../etc/passwd", "..\\..\\windows", "file:///etc/passwd", "{{7*7}}",
+    "$(touch /tmp/x)", "`id`", "|| ls", "__import__('os').system('id')", "%s%n%x", "NaN", "-0", "1e999", "true", "null", "[object Object]",
+)  # fmt: skip
 _LONG = ("w" * 3_000, "word " * 2_000, "🙂" * 500, "a\n" * 300, "(" * 500, "9" * 400, "<b>" * 400)
 
 TEXTS: tuple[str, ...] = (
-    *(text.format(run=_RUN) for text in _MARKUP), *_MARKDOWN, *_FORMULAS, *_LETTERS, *_LONG,
+    *(text.format(run=_RUN) for text in _MARKUP), *_MARKDOWN, *_FORMULAS, *_LETTERS, *_CODES, *_LONG,
 )  # fmt: skip
