@@ -11,10 +11,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from indexer.cells import safe_cell
 from indexer.errors import UserError
 from indexer.files import writing
 from indexer.opened import OpenVersion
@@ -27,8 +27,6 @@ COLUMNS = (
     "group", "id_a", "id_b", "score", "dense", "words", "fields", "numbers_differ", "opposite",
     "differing_fields", "title_a", "title_b", "text_a", "text_b",
 )  # fmt: skip
-_FORMULA = re.compile(r"[\t\r\n]|[\s\u200b-\u200f\ufeff\x00-\x1f]*[=+\-@＝＋－＠﹦﹢﹣﹫]")
-_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+(?:[.,][0-9]+)*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 
 
 def rows(version: OpenVersion, pairs: Pairs, groups: Sequence[Group]) -> Iterator[Row]:
@@ -85,11 +83,6 @@ def write(path: Path, found: Iterable[Row]) -> None:
     with writing(path) as file:
         for line in WRITERS[path.suffix.lower()](found):
             file.write(line.encode())
-
-
-def safe_cell(text: str) -> str:
-    """A text that no spreadsheet runs: with an apostrophe before it where it would be a formula and is not a number."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _cell(value: object) -> object:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchapp.usecases.export import COLUMNS, Row, as_csv, as_jsonl, safe_cell
+from indexer.cells import safe_cell
+from searchapp.usecases.export import COLUMNS, Row, as_csv, as_jsonl
 
 RUNS = ["=1+1", "+SUM(A1)", "-2+3", "-cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "\n=1", "  =1", " @x", "\ufeff=1"]
 RUNS += ["＝1+1", "＋1", "－1+1", "＠x", "\u3000＝1", "\tplain", "-", "+", "--1", "-1-1", "=-3", "\u200b=1", "-12.5%x"]
