@@ -13,6 +13,7 @@ from ui.nodes import Element, Node, h
 
 # A break after a long line, before a line that goes on: not indented, not an item of a list, not a rule under a heading.
 _FILLED = re.compile(r"(?<=[^\n]{50})\n(?=[\w\"'“‘(`](?![.)] ))")
+_BEGUN = re.compile(r"\A([^\n]*[\w,;])\n(?=[a-z][^\n]{50})")  # a passage may begin in the middle of a line
 STAGES = {"dense": "Meaning", "lexical": "Words", "fusion": "Together"}
 MEASURES = {"dense": "cosine", "lexical": "BM25", "fusion": "standard scores"}
 
@@ -54,7 +55,7 @@ def marked(text: str, spans: Iterable[tuple[int, int]], tag: str = "mark", class
 
 def flowing(text: str) -> str:
     """A text without the line breaks that only filled lines of a fixed width; every character keeps its place."""
-    return _FILLED.sub(" ", text)
+    return _FILLED.sub(" ", _BEGUN.sub(r"\1 ", text))
 
 
 def why(stages: Mapping[str, Stage]) -> Element | None:

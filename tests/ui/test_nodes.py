@@ -9,7 +9,7 @@ import pytest
 
 import ui
 from ui.nodes import ATTRIBUTES, TAGS, h, text_of
-from ui.parts import counted, marked, pages, said
+from ui.parts import counted, flowing, marked, pages, said
 
 SCRIPT = (Path(ui.__file__).parent / "web" / "view.js").read_text()
 
@@ -85,3 +85,26 @@ def test_values_are_written_as_people_write_them() -> None:
     assert (counted(1, "record"), counted(1204, "record"), counted(0, "match", "matches")) == (
         "1 record", "1,204 records", "0 matches",
     )  # fmt: skip
+
+
+WRAPPED = """container (like a
+tuple) contains a reference to a mutable object, its value can change when
+the latter is changed; however the container is still considered immutable,
+because the collection of objects it contains cannot be changed.  So:
+
+   x = (1, [])
+   x[1].append(2)
+
+- one item of a list that is long enough to look like a filled line, indeed
+- another item
+short
+line"""
+
+
+def test_filled_lines_flow_and_every_character_keeps_its_place() -> None:
+    flowed = flowing(WRAPPED)
+    assert len(flowed) == len(WRAPPED)
+    changed = [place for place, (a, b) in enumerate(zip(WRAPPED, flowed, strict=True)) if a != b]
+    assert changed == [place for place, character in enumerate(WRAPPED) if character == "\n"][:3]
+    assert flowed.splitlines()[0].startswith("container (like a tuple) contains")
+    assert flowed.splitlines()[1:] == ["", "   x = (1, [])", "   x[1].append(2)", "", *WRAPPED.splitlines()[-4:]]
