@@ -1,30 +1,210 @@
-"""The `trainer` command. In this release it has no verbs yet and says so; preparing and training come next."""
+"""The `trainer` command: clean training data with a reason for every drop, and negations.
+
+The command line only parses, calls and prints; what is slow to import is imported by the command that needs it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.metadata import version
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.command import run
+from indexer.command import print_json, run
+from indexer.errors import UserError
 
-app = typer.Typer(name="trainer", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from trainer.audit import Rate
+    from trainer.dropped import Dropped
+    from trainer.prepare import Report
+    from trainer.recipe import Recipe
+
+app = typer.Typer(
+    name="trainer",
+    help="Clean training data, and what models learn from it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Prepared = Annotated[Path, typer.Argument(help="The folder of a preparation.", metavar="DIR")]
+FilterOption = Annotated[str | None, typer.Option("--filter", metavar="NAME", help="Only what this filter dropped.")]
+SourceOption = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only rows of this source.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Another seed draws another sample.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress stays on stderr.")]
+SHOWN = 300  # characters of a text in a terminal
 
 
-@app.callback(invoke_without_command=True)
-def trainer(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the release and exit.")] = False,
-) -> None:
-    """Clean training data and train embedding models.
+@app.callback()
+def trainer() -> None:
+    """Clean training data, and what models learn from it."""
 
-    This release indexes and searches; `prepare`, `train` and `evaluate` come with the next ones.
 
-    Example: trainer --version
+@app.command("version")
+def version_command() -> None:
+    """Print the release.
+
+    Example: trainer version
     """
-    print(f"searchapp {version('searchapp')}" if show_version else "no verbs in this release yet; see CHANGELOG.md")
+    print(f"searchapp {version('searchapp')}")
+
+
+@app.command("prepare")
+def prepare_command(
+    recipe: Annotated[Path, typer.Argument(help="A TOML file: sources, filters in order, hold-out sets.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the training data goes.")],
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="A,B", help="Only these of the recipe's filters.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say what would be done.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Turn raw pairs and triplets into training data; every row that goes is kept with the reason.
+
+    Killed or stopped, the same command goes on where it was; the same inputs give the same files.
+
+    Example: trainer prepare recipes/example.toml --out prepared
+    """
+    from trainer.prepare import only_filters, prepare
+    from trainer.recipe import load_recipe
+
+    asked = load_recipe(recipe)
+    if only is not None:
+        asked = only_filters(asked, [name.strip() for name in only.split(",")])
+    if dry_run:
+        return _plan(asked, json)
+    from indexer.progress import Progress
+
+    progress = Progress()
+    try:
+        report = prepare(asked, out, progress)
+    finally:
+        progress.close()
+    return print_json(_as_json(report)) if json else _print_report(report)
+
+
+@app.command("dropped")
+def dropped_command(
+    folder: Prepared,
+    filter: FilterOption = None,
+    source: SourceOption = None,
+    sample: Annotated[int, typer.Option("--sample", help="How many rows.")] = 20,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+) -> None:
+    """Show what a preparation dropped and why: reason, scores, the neighbour that outranked it.
+
+    Example: trainer dropped prepared --filter consistency --sample 5
+    """
+    from trainer.dropped import sample_dropped
+
+    rows = sample_dropped(folder, filter=filter, source=source, sample=sample, seed=seed)
+    return print_json({"dropped": [asdict(row) for row in rows]}) if json else _print_dropped(rows)
+
+
+@app.command("audit")
+def audit_command(
+    folder: Prepared,
+    sheet: Annotated[Path, typer.Option("--sheet", metavar="FILE", help="The sheet to write, or a judged one.")],
+    judged: Annotated[bool, typer.Option("--judged", help="Read the judged sheet instead of writing one.")] = False,
+    filter: FilterOption = None,
+    source: SourceOption = None,
+    sample: Annotated[int, typer.Option("--sample", help="How many rows.")] = 200,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+) -> None:
+    """Write a sheet of drops to judge by hand; with --judged, turn it into the rate of wrong drops with its interval.
+
+    Example: trainer audit prepared --sheet audit.csv --sample 200
+    """
+    from trainer.audit import read_sheet, write_sheet
+
+    if judged:
+        rates = read_sheet(sheet)
+        return print_json({"filters": [asdict(rate) for rate in rates]}) if json else _print_rates(rates)
+    if sheet.exists():
+        todo = "add --judged to read it, or name another file"
+        raise UserError("this sheet is there already and may be judged", str(sheet), todo)
+    rows = write_sheet(folder, sheet, filter=filter, source=source, sample=sample, seed=seed)
+    if json:
+        return print_json({"sheet": str(sheet), "rows": rows})
+    return print(f"{rows} drops are in {sheet}: write right or wrong into the last column, then run this with --judged")
+
+
+@app.command("negate")
+def negate_command(
+    text: Annotated[str, typer.Argument(help="A sentence, a title, a question.", metavar="TEXT")],
+    every: Annotated[bool, typer.Option("--all", help="Every way the rules know.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Say the opposite of a sentence, and by which rule; or abstain, and say why.
+
+    Example: trainer negate "The lamp comes with a bulb."
+    """
+    from trainer.negation import negate, negations
+
+    usual = negate(text)
+    ways = negations(text) if every else [usual]
+    if json:
+        return print_json({"text": text, "negations": [asdict(way) for way in ways]})
+    for way in ways if usual.text is not None else [usual]:
+        print(f"abstains: {way.why}" if way.text is None else f"{way.text}   ({way.rule})")
+    return None
+
+
+def _plan(recipe: Recipe, json: bool) -> None:
+    from trainer.prepare import check, stage_labels
+
+    planned = check(recipe)
+    steps = list(stage_labels(planned))
+    if json:
+        return print_json({"stages": steps, "inputs": planned.inputs})
+    for number, step in enumerate(steps, 1):
+        print(f"{number:>3}  {step}")
+    return print("everything is in order; nothing was written")
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    return {"out": str(report.out), "kept": report.kept, "dropped": report.dropped, "unchanged": report.unchanged}
+
+
+def _print_report(report: Report) -> None:
+    for name, reasons in report.dropped.items():
+        for reason, rows in reasons.items():
+            print(f"{rows:>10,}  dropped by {name}: {reason}")
+    print(f"{report.kept['pairs']:>10,}  pairs kept")
+    print(f"{report.kept['triplets']:>10,}  triplets kept")
+    print(f"{'unchanged' if report.unchanged else 'written'}: {report.out}")
+
+
+def _print_dropped(rows: list[Dropped]) -> None:
+    for row in rows:
+        print(f"{row.filter}: {row.reason}   [{row.source}, line {row.line}, {row.content}]")
+        print(f"     {_short(row.anchor)}\n     {_short(row.positive)}")
+        for negative in row.negatives:
+            print(f"   - {_short(negative)}")
+        if row.evidence:
+            print("     " + _short(", ".join(f"{name}: {value}" for name, value in row.evidence.items())))
+
+
+def _print_rates(rates: list[Rate]) -> None:
+    print(f"{'filter':<16}{'judged':>8}{'wrong':>8}   share of wrong drops, 95 % interval")
+    for rate in rates:
+        print(f"{rate.filter:<16}{rate.judged:>8}{rate.wrong:>8}   {rate.rate:.3f} [{rate.low:.3f}, {rate.high:.3f}]")
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 def main() -> None:
     """Entry point of the `trainer` command."""
     run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""The rule negator: a sentence in, the sentence that says the opposite out, with the rule that made it, or an abstention.
+
+A sentence is read as tokens, split into its parts, and each mood has its rule: questions, requests, "there is", quantified
+subjects, statements by their main verbs, and fragments without a verb. Coordinated verbs are negated each. What is negated
+becomes affirmative. The negator would rather abstain, saying why, than guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+
+from trainer.negation_clauses import Main, main_verb
+from trainer.negation_coordination import main_verbs
+from trainer.negation_forms import Token, rewrite, tokenise
+from trainer.negation_fragments import flip_fragment, is_headline
+from trainer.negation_moods import flip_existential, flip_question, flip_request, lowered, request_start
+from trainer.negation_scope import negative_object, under_negation, without_negation
+from trainer.negation_subjects import NONE, flip_subject
+from trainer.negation_verbs import Edits, affirm_verb, negate_verb, titled
+from trainer.negation_forms import tags
+from trainer.negation_words import PREPOSITIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """A negated text and the rule that made it; `text` is None where the negator abstains, and `why` says why."""
+
+    text: str | None
+    rule: str
+    why: str = ""
+
+
+def negate(text: str, *, seed: int = 0, prefer: str | None = None) -> Negation:
+    """The negation of a sentence: the usual one, or the one whose rule begins with `prefer` where there is such a one."""
+    if prefer is not None:
+        fitting = [way for way in negations(text) if way.rule.startswith(prefer)]
+        if fitting:
+            return fitting[_drawn(text, seed, len(fitting))]
+    return _usual(text)
+
+
+def negations(text: str) -> list[Negation]:
+    """All the negations the rules know for a sentence, the usual one first."""
+    from trainer.negation_ways import ways
+
+    usual = _usual(text)
+    if usual.text is None:
+        return []
+    found = {usual.text: usual}
+    for rule, other in ways(text):
+        found.setdefault(other, Negation(other, rule))
+    return [way for way in found.values() if way.text != text]
+
+
+def say(text: str) -> str:
+    """What the command prints: the negation and its rule, or that it abstains and why."""
+    found = negate(text)
+    return f"abstains: {found.why}" if found.text is None else f"{found.text}\nrule: {found.rule}"
+
+
+def _drawn(text: str, seed: int, among: int) -> int:
+    return int.from_bytes(blake2b(f"{seed}\0{text}".encode(), digest_size=8).digest()) % among
+
+
+def _usual(text: str) -> Negation:
+    tokens = tokenise(text)
+    if not any(token.word for token in tokens):
+        return Negation(None, "", "no words")
+    if len(tokens) > 120:
+        return Negation(None, "", "longer than 120 words")
+    found = _flip(tokens)
+    if isinstance(found, str):
+        return Negation(None, "", found)
+    edits, rule = found
+    negated = rewrite(tokens, edits) + text[len(text.rstrip()) :]
+    if negated.strip() == text.strip():
+        return Negation(None, "", "nothing to negate")
+    return Negation(negated, rule)
+
+
+def _flip(tokens: Sequence[Token]) -> tuple[Edits, str] | str:
+    """The edits for the first sentence that has a negation, or why there is none."""
+    why = "no finite verb"
+    start = 0
+    for end in _sentence_ends(tokens):
+        part = tokens[start:end]
+        found = _flip_sentence(part)
+        if not isinstance(found, str):
+            return {number + start: edit for number, edit in found[0].items()}, found[1]
+        why, start = found, end
+    return why
+
+
+def _sentence_ends(tokens: Sequence[Token]) -> list[int]:
+    ends = [
+        number + 1
+        for number, token in enumerate(tokens[:-1])
+        if token.low in ".!?"
+        and tokens[number + 1].gap
+        and tokens[number + 1].text[:1].isupper()
+        and number > 1
+        and len(tokens[number - 1].text) > 2
+    ]
+    return [*ends, len(tokens)]
+
+
+def _flip_sentence(tokens: Sequence[Token]) -> tuple[Edits, str] | str:
+    end = len(tokens)
+    if any(token.low == "?" for token in tokens[-2:]):
+        if _is_tag_question(tokens):
+            return "a tag question"
+        found = flip_question(tokens, 0, end)
+        if found:
+            return found
+    if any(token.low == "not" and after.low == "only" for token, after in pairwise(tokens)):
+        return "not only … but also"
+    if _only_after(tokens):
+        return "only at the beginning inverts the clause"
+    headline = _headline(tokens)
+    if headline:
+        return headline
+    if _is_predicate(tokens):
+        return flip_fragment(tokens, end) or "no finite verb"
+    request = request_start(tokens, 0, end)
+    if request is not None:
+        return flip_request(tokens, request, end)
+    mains = main_verbs(tokens, 0, end)
+    if not mains and tokens[0].low in NONE and end > 1 and "VB" in tags(tokens[1].low):
+        return flip_subject(tokens, Main(1, 0, None), end) or "no finite verb"
+    if not mains:
+        return flip_fragment(tokens, end) or "no finite verb"
+    return _flip_statement(tokens, mains, end)
+
+
+def _is_predicate(tokens: Sequence[Token]) -> bool:
+    """Predicates without a subject: "not yet licensed …", "sunny with light winds"."""
+    if tokens[0].low in ("not", "without") and not any(token.low == "," for token in tokens):
+        return (
+            tokens[0].low == "without"
+            or tags(tokens[1].low) & {"JJ", "VBN", "RB", "VBG"} != set()
+            or tokens[1].low == "for"
+        )
+    adjective = "JJ" in tags(tokens[0].low) and not tags(tokens[0].low) & {"VB", "NNS", "RB"}
+    return (
+        adjective
+        and len(tokens) > 2
+        and tokens[1].low in PREPOSITIONS | {"to"}
+        and all(token.low != "," for token in tokens)
+    )
+
+
+def _is_tag_question(tokens: Sequence[Token]) -> bool:
+    tail = [token.low for token in tokens[-6:]]
+    return "," in tail[1:] and tail[tail.index(",", 1) + 1] in (
+        "is",
+        "are",
+        "do",
+        "does",
+        "did",
+        "was",
+        "were",
+        "has",
+        "have",
+        "can",
+        "will",
+        "wo",
+        "ca",
+    )
+
+
+def _only_after(tokens: Sequence[Token]) -> bool:
+    return (
+        tokens[0].low == "only"
+        and len(tokens) > 2
+        and tokens[1].low in ("then", "after", "when", "if", "once", "in", "by")
+    )
+
+
+def _headline(tokens: Sequence[Token]) -> tuple[Edits, str] | None:
+    """ "Mayor to reopen baths", "Sprinter banned after test": verbless to grammar, not to readers."""
+    if tokens[-1].low in (".", "!", "?") or tokens[0].low in ("no", "not", "never", "without"):
+        return None
+    for number in range(1, min(len(tokens), 8)):
+        low, after = tokens[number].low, tokens[number + 1].low if number + 1 < len(tokens) else ""
+        if low in PREPOSITIONS - {"to"}:
+            return None
+        possible = tags(low)
+        infinitive = low == "to" and ("VB" in tags(after) or after == "be" or after.startswith("re"))
+        participle = (
+            {"VBD", "VBN"} <= possible and "VB" not in possible and (after in PREPOSITIONS or after in ("to", ""))
+        )
+        if (infinitive or participle) and is_headline(tokens, number):
+            not_ = "Not" if titled(tokens) else "not"
+            return {number: f"{not_} {tokens[number].text}"}, "headline not"
+        if "VBZ" in possible and "NNS" not in possible:
+            return None
+    return None
+
+
+def _flip_statement(tokens: Sequence[Token], mains: Sequence[Main], end: int) -> tuple[Edits, str]:
+    edits: Edits = {}
+    rules = []
+    for number, main in enumerate(mains):
+        until = mains[number + 1].start if number + 1 < len(mains) else end
+        found, rule = _flip_clause(tokens, main, max(until, main.verb + 1))
+        edits |= found
+        rules.append(rule)
+        if number == 0 and len(mains) > 1 and rule == "quantifier" and mains[1].start == mains[1].verb:
+            break
+    return edits, rules[0] if len(set(rules)) == 1 else " + ".join(dict.fromkeys(rules))
+
+
+def _flip_clause(tokens: Sequence[Token], main: Main, end: int) -> tuple[Edits, str]:
+    existential = flip_existential(tokens, main, end)
+    if existential:
+        return existential
+    subject = flip_subject(tokens, main, end)
+    if subject:
+        return subject
+    affirmed = affirm_verb(tokens, main)
+    if affirmed:
+        return {**without_negation(tokens, main.verb + 1, end), **affirmed[0]}, affirmed[1]
+    negative = negative_object(tokens, main.verb + 1, end)
+    if negative:
+        return negative, "determiner no away"
+    edits, rule = negate_verb(tokens, main)
+    if rule in ("adverb", "still, no longer"):
+        return edits, rule
+    return {**under_negation(tokens, main.verb + 1, end), **edits}, rule

@@ -1,0 +1,135 @@
+"""Words and their forms: a sentence as tokens that join again exactly, the tags a word may have, and verbs inflected.
+
+Tokens keep the white space before them, so that a sentence with edits differs only where it was edited. Contractions are
+two tokens ("does" + "n't"). Tags come from lemminflect's lexicon: VB VBZ VBD VBN VBG NN NNS JJ RB, all that are possible.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from trainer.negation_words import ADVERBS, NOT_LEXICAL, PLURAL_ONLY
+
+TOKEN = re.compile(
+    r"\s*(?:[^\W_]+?(?=n['’]t\b)|n['’]t\b|can(?=not\b)|['’](?:s|re|ve|ll|d|m)\b|[^\W_]+(?:[-.&/][^\W_]+)*|\S)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word or a mark: as written, in lower case with straight quotes, and the white space before it."""
+
+    text: str
+    low: str
+    gap: str
+
+    @property
+    def word(self) -> bool:
+        return self.low[0].isalnum() or len(self.low) > 1
+
+
+def tokenise(text: str) -> list[Token]:
+    """The tokens of a text; joined with their gaps they are the text again, but for white space at its end."""
+    tokens = []
+    for found in TOKEN.findall(text):
+        bare = found.lstrip()
+        tokens.append(Token(bare, bare.lower().replace("’", "'"), found[: len(found) - len(bare)]))
+    return tokens
+
+
+def rewrite(tokens: Sequence[Token], edits: Mapping[int, str]) -> str:
+    """The sentence with tokens replaced by number; a replacement that begins with "'" or "n't" is written without a gap."""
+    parts: list[str] = []
+    for number, token in enumerate(tokens):
+        text = edits.get(number, token.text)
+        if text:
+            joined = text.startswith(("'", "n't", "n’t", "’"))
+            gap = "" if joined else token.gap or (" " if number in edits and token.low[0] in "'n" and parts else "")
+            parts.append((gap if parts else "") + text)
+    text = "".join(parts)
+    return _capital(text) if edits and tokens[0].text[:1].isupper() else text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+@lru_cache(maxsize=100_000)
+def tags(word: str) -> frozenset[str]:
+    """All the tags the lower-case word may have; a word the lexicon lacks is judged by its ending."""
+    if word in ADVERBS:
+        return frozenset({"RB"})
+    if not word[:1].isalpha() or word in NOT_LEXICAL:
+        return frozenset()
+    if word in PLURAL_ONLY:
+        return frozenset({"NNS"})
+    from lemminflect import getAllLemmas
+
+    found: dict[str, tuple[str, ...]] = getAllLemmas(word)
+    return frozenset(_by_lexicon(word, found) if found else _by_ending(word))
+
+
+def _by_lexicon(word: str, found: Mapping[str, Sequence[str]]) -> set[str]:
+    result = {tag for pos, tag in (("ADJ", "JJ"), ("ADV", "RB")) if pos in found}
+    if "NOUN" in found:
+        result |= {"NN"} if word in found["NOUN"] else {"NNS"}
+    for lemma in found.get("VERB", ()):
+        result |= {tag for tag in ("VB", "VBZ", "VBD", "VBN", "VBG") if word in inflections(lemma, tag)}
+    if "VBD" in result and "VB" in result and base(word) != word:
+        result -= {"VB"}  # "saw" and "found" are of see and find
+    if word.endswith("ed") and len(word) > 4 and "VERB" in found:
+        result |= {"VBD", "VBN"}
+    return result
+
+
+def _by_ending(word: str) -> set[str]:
+    if word.endswith("ly"):
+        return {"RB"}
+    if word.endswith("ing") and len(word) > 5:
+        return {"VBG", "NN"}
+    if word.endswith("ed") and len(word) > 4:
+        return {"JJ"} if "-" in word else {"VBD", "VBN"}
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return {"NNS"} if "-" in word else {"NNS", "VBZ"}
+    if "-" in word:
+        return {"JJ", "NN"}
+    return {"JJ"} if word.endswith(("able", "ible", "ful", "less", "ous", "free", "proof", "resistant")) else {"NN"}
+
+
+@lru_cache(maxsize=50_000)
+def inflections(lemma: str, tag: str) -> tuple[str, ...]:
+    """The forms of a verb under a tag, the usual one first."""
+    if tag == "VB":
+        return (lemma,)
+    from lemminflect import getInflection
+
+    forms: tuple[str, ...] = getInflection(lemma, tag)
+    return forms
+
+
+@lru_cache(maxsize=50_000)
+def base(word: str) -> str | None:
+    """The base form of a finite verb, irregular verbs first: "found" is of find, "left" of leave."""
+    from lemminflect import getAllLemmas, getAllLemmasOOV
+
+    lemmas = getAllLemmas(word, "VERB").get("VERB", ())
+    for tag in ("VBD", "VBZ", "VBN", "VB"):
+        fitting = [lemma for lemma in lemmas if word in inflections(lemma, tag)]
+        if fitting:
+            return fitting[0]
+    found = lemmas or getAllLemmasOOV(word, "VERB").get("VERB", ())
+    return found[0] if found else None
+
+
+def inflect(lemma: str, tag: str) -> str:
+    """The usual form of a verb; regular where the lexicon lacks it."""
+    special = {("be", "VBZ"): "is", ("have", "VBZ"): "has", ("do", "VBZ"): "does"}.get((lemma, tag))
+    forms = inflections(lemma, tag)
+    if special or forms:
+        return special or forms[0]
+    ending = {"VBZ": "s", "VBD": "ed", "VBN": "ed", "VBG": "ing"}.get(tag, "")
+    return (lemma[:-1] if ending in ("ed", "ing") and lemma.endswith("e") else lemma) + ending
