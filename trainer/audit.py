@@ -51,7 +51,7 @@ def write_sheet(
 def read_sheet(sheet: Path) -> list[Rate]:
     """The rates of a judged sheet, by filter. UserError for what is no sheet, an unknown word, or nothing judged."""
     found: defaultdict[str, list[bool]] = defaultdict(list)
-    for number, (name, word) in enumerate(_judgements(sheet), 2):
+    for number, (_, name, word) in enumerate(_rows(sheet), 2):
         if word not in ("", RIGHT, WRONG):
             given = f"{word!r} in row {number}"
             raise UserError("that is no judgement", given, f"write {RIGHT} or {WRONG}, or leave the cell empty")
@@ -62,6 +62,12 @@ def read_sheet(sheet: Path) -> list[Rate]:
             "nothing in this sheet is judged yet", str(sheet), f"write {RIGHT} or {WRONG} in the last column"
         )
     return [_rate(name, wrong) for name, wrong in sorted(found.items())]
+
+
+def wrong_drops(sheet: Path) -> list[str]:
+    """The contents of the rows that a judged sheet calls wrongly dropped. UserError as `read_sheet`."""
+    read_sheet(sheet)
+    return [content for content, _, word in _rows(sheet) if word == WRONG]
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:
@@ -90,13 +96,14 @@ def _lines(rows: Sequence[Dropped]) -> list[str]:
     return [buffer.getvalue()]
 
 
-def _judgements(sheet: Path) -> list[tuple[str, str]]:
+def _rows(sheet: Path) -> list[tuple[str, str, str]]:
+    """Content, filter and judgement of every row."""
     try:
         with sheet.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 todo = f"give a sheet that `trainer audit` wrote: its columns are {', '.join(COLUMNS)}"
                 raise UserError("that is no sheet of an audit", str(sheet), todo)
-            return [(str(row["filter"]), str(row["judgement"] or "").strip().lower()) for row in reader]
+            return [(row["content"], row["filter"], str(row["judgement"] or "").strip().lower()) for row in reader]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError("the sheet cannot be read", f"{sheet}: {error}", "name a CSV file in UTF-8") from None

@@ -134,6 +134,32 @@ def audit_command(
     return print(f"{rows} drops are in {sheet}: write right or wrong into the last column, then run this with --judged")
 
 
+@app.command("whitelist")
+def whitelist_command(
+    file: Annotated[Path, typer.Argument(help="The list a recipe names with `whitelist`.", metavar="FILE")],
+    contents: Annotated[
+        list[str] | None, typer.Argument(help="Contents of rows, as `trainer dropped` shows them.", metavar="CONTENT")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", metavar="FILE", help="All rows that a judged sheet calls wrong drops.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring rows back: put them on the list of those that no filter may drop, then prepare again.
+
+    Example: trainer whitelist whitelist.txt --sheet audit.csv
+    """
+    from trainer.audit import wrong_drops
+    from trainer.whitelist import add_to_whitelist
+
+    if not contents and sheet is None:
+        raise UserError("there is nothing to bring back", "no content, no --sheet", "name rows, or a judged sheet")
+    added = add_to_whitelist(file, [*(contents or ()), *(wrong_drops(sheet) if sheet else ())])
+    if json:
+        return print_json({"whitelist": str(file), "added": added})
+    return print(f'{added} rows added to {file}; a recipe names it with whitelist = "{file.name}"')
+
+
 @app.command("negate")
 def negate_command(
     text: Annotated[str, typer.Argument(help="A sentence, a title, a question.", metavar="TEXT")],

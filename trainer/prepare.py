@@ -20,6 +20,7 @@ from trainer.filters import make_filter
 from trainer.filters.verdicts import Filter
 from trainer.recipe import FilterStep, Holdout, Recipe, Source
 from trainer.sources import check_source, digests_of
+from trainer.whitelist import Sparing, read_whitelist
 
 if TYPE_CHECKING:
     from trainer.prepare_stages import Stage
@@ -52,7 +53,9 @@ def check(recipe: Recipe) -> Planned:
     entries: tuple[Source | Holdout, ...] = (*recipe.sources, *recipe.holdouts)
     for entry in entries:
         check_source(entry)
-    filters = tuple((step, make_filter(step, recipe.holdouts)) for step in recipe.filters)
+    spared = read_whitelist(recipe.whitelist) if recipe.whitelist else frozenset()
+    made = ((step, make_filter(step, recipe.holdouts)) for step in recipe.filters)
+    filters = tuple((step, Sparing(one, spared) if spared else one) for step, one in made)
     return Planned(recipe, {source.name: digests_of(source) for source in recipe.sources}, filters)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from indexer.progress import Watcher
 
@@ -24,8 +24,15 @@ class Verdicts:
 class Filter(Protocol):
     """A filter of examples. Frozen dataclasses of their settings; what a corpus-wide one has learned lies in its folder."""
 
-    name: ClassVar[str]
-    reasons: ClassVar[Mapping[str, str]]  # reason word → what it means, for people
+    @property
+    def name(self) -> str:
+        """What a recipe calls it."""
+        ...
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Reason word → what it means, for people."""
+        ...
 
     def settings(self) -> dict[str, Any]:
         """Everything that decides, resolved (a model by its fingerprint): goes into the card and the stage's identity."""
