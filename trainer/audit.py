@@ -61,7 +61,7 @@ def read_sheet(sheet: Path) -> list[Rate]:
         raise UserError(
             "nothing in this sheet is judged yet", str(sheet), f"write {RIGHT} or {WRONG} in the last column"
         )
-    return [_rate(name, wrong) for name, wrong in sorted(found.items())]
+    return [rate(name, wrong) for name, wrong in sorted(found.items())]
 
 
 def wrong_drops(sheet: Path) -> list[str]:
@@ -78,7 +78,8 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _rate(name: str, wrong: Sequence[bool]) -> Rate:
+def rate(name: str, wrong: Sequence[bool]) -> Rate:
+    """The rate of a filter whose judged drops were wrong or not, at least one."""
     low, high = wilson(sum(wrong), len(wrong))
     return Rate(name, len(wrong), sum(wrong), round(sum(wrong) / len(wrong), 4), round(low, 4), round(high, 4))
 

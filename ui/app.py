@@ -1,4 +1,4 @@
-"""The application: four pages over the collections of one home. Streamlit runs this script for every visit."""
+"""The application: its pages over the collections of one home. Streamlit runs this script for every visit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.screens import answers, collections, duplicates, shop
+from ui.screens import answers, collections, duplicates, shop, training
 
 _ICON = Path(__file__).parent / "web" / "icon.png"  # a local file: Streamlit's own icons come from outside
 
@@ -25,6 +25,7 @@ def main() -> None:
         st.Page(duplicates.page, title="Duplicates", url_path="duplicates"),
         st.Page(answers.page, title="Answers", url_path="answers"),
         st.Page(collections.page, title="Collections", url_path="collections"),
+        st.Page(training.page, title="Training data", url_path="training"),
     ]
     st.navigation(pages, position="top").run()
 

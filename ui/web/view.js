@@ -98,6 +98,7 @@ function shortcuts(root) {
     const wanted = [...root.querySelectorAll("[shortcut]")].find((one) => one.getAttribute("shortcut") === pressed.key);
     if (!wanted) return;
     pressed.preventDefault();
+    if (wanted.hasAttribute("data-press")) return wanted.click();
     wanted.focus();
     wanted.select?.();
   };
@@ -117,9 +118,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   draw(root, data.nodes, report);
   if (active?.isConnected && parentElement.activeElement !== active) active.focus({ preventScroll: true });
   root.removeAttribute("aria-busy");
-  const press = shortcuts(root);
-  document.addEventListener("keydown", press);
-  return () => document.removeEventListener("keydown", press);
+  if (root.press) document.removeEventListener("keydown", root.press); // drawn again: one listener, not one per drawing
+  root.press = shortcuts(root);
+  document.addEventListener("keydown", root.press);
+  return () => document.removeEventListener("keydown", root.press);
 }
 
 function toggle(root, button, id) {

@@ -1,0 +1,101 @@
+"""Training data in a real browser: composition, drops by filter with their evidence, judged and brought back by keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from indexer.home import Home
+from tests.trainer.test_commands import RECIPE, ROWS
+from tests.ui.conftest import Served, open_page, serve
+from tests.ui.driving import parts, settled
+from tests.ui.hostile import TEXTS
+from trainer.prepare import prepare
+from trainer.recipe import load_recipe
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("training")
+    same = [{"query": text, "positive": text} for text in TEXTS if "\x00" not in text and text.strip()]
+    (folder / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*ROWS, *same[:12]]))
+    (folder / "recipe.toml").write_text(RECIPE)
+    prepare(load_recipe(folder / "recipe.toml"), folder / "home" / "training" / "web")
+    return Home(folder / "home")
+
+
+@pytest.fixture(scope="module")
+def application(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    running = serve(home, tmp_path_factory.mktemp("log") / "ui.log")
+    yield running
+    running.process.terminate()
+    running.process.wait(20)
+
+
+@pytest.fixture
+def page(browser: Browser, application: Served) -> Iterator[Page]:
+    page, watched = open_page(browser, application.address, base_url=application.address)
+    yield page
+    assert page.evaluate("window.hurt") is None
+    page.context.close()
+    assert (watched.outside, watched.errors) == ([], [])
+
+
+def test_composition_and_filters_say_what_came_of_each_source(page: Page) -> None:
+    page.goto("/training")
+    row = page.get_by_role("row").filter(has_text="web")
+    expect(row).to_contain_text("CC0-1.0")
+    expect(page.locator(".figures")).to_contain_text("pairs kept")
+    page.get_by_role("button", name="Show what exact dropped").click()
+    settled(page)
+    assert parts(page) == {"filter": ["exact"]}
+    expect(page.locator(".group")).to_have_count(1)
+    expect(page.locator(".group")).to_contain_text("exact duplicate")
+    expect(page.locator(".group")).to_contain_text("how to boil an egg", ignore_case=True)
+
+
+def test_drops_are_judged_and_brought_back_by_keys(page: Page, home: Home) -> None:
+    page.goto("/training?filter=identical")
+    expect(page.locator(".group").first).to_be_visible()
+    before = page.locator(".group").count()
+    first = page.locator(".group").first.inner_text()
+    page.keyboard.press("r")
+    settled(page)
+    expect(page.locator(".group")).to_have_count(before - 1)
+    assert page.locator(".group").first.inner_text() != first
+    page.keyboard.press("b")
+    settled(page)
+    expect(page.locator(".group")).to_have_count(before - 2)
+    expect(page.get_by_text("2 judged, 1 wrong drops: 50%")).to_be_visible()
+    judged = (home.root / "training" / "web.judged.jsonl").read_text().splitlines()
+    listed = (home.root / "training" / "web.whitelist.txt").read_text().split()
+    assert [json.loads(line)["wrong"] for line in judged] == [False, True]
+    assert listed == [json.loads(judged[1])["content"]]
+
+
+def test_hostile_rows_are_text_and_the_page_is_accessible(page: Page) -> None:
+    page.goto("/training?filter=identical")
+    expect(page.locator(".group").first).to_be_visible()
+    assert page.locator(".view script, .view img, .view iframe, .view svg").count() == 0
+    found = Axe().run(page, {"exclude": [["header.stAppHeader"]]}).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_unknown_preparation_and_filter_fall_back_to_what_is_there(page: Page) -> None:
+    page.goto("/training?set=../../etc&filter=nothing")
+    expect(page.get_by_role("heading", name="Composition")).to_be_visible()
+    expect(page.locator(".group")).to_have_count(0)
+
+
+def test_home_without_a_preparation_says_how_to_make_one(browser: Browser, served: Served) -> None:
+    page, watched = open_page(browser, served.address, base_url=served.address)
+    page.goto("/training")
+    expect(page.get_by_role("heading", name="No training data is prepared yet")).to_be_visible()
+    page.context.close()
+    assert (watched.outside, watched.errors) == ([], [])
