@@ -34,7 +34,7 @@ def normal(text: str) -> str:
     text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
     for short, long in SHORT.items():
         text = re.sub(
-            rf"(?<!\w){short}\b" if short[0] not in "'n" or len(short) > 3 and short[0] != "'" else rf"{short}\b",
+            rf"(?<!\w){short}\b" if short[0] not in "'n" or (len(short) > 3 and short[0] != "'") else rf"{short}\b",
             long,
             text,
         )
@@ -85,7 +85,8 @@ def failures(rows: Iterable[dict[str, Any]]) -> None:
 
 def orientation(data: Path) -> None:
     """Agreement with the sentence / negated-sentence pairs, and speed."""
-    rows = [json.loads(line) for line in gzip.open(data / "negation_pairs" / "train.jsonl.gz", "rt", encoding="utf-8")]
+    with gzip.open(data / "negation_pairs" / "train.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
     begun = time.perf_counter()
     found = [negate(row["sentence"]).text for row in rows]
     seconds = time.perf_counter() - begun

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
 
-from trainer.negation_clauses import Main, main_verb
+from trainer.negation_clauses import Main
 from trainer.negation_coordination import main_verbs
-from trainer.negation_forms import Token, rewrite, tokenise
+from trainer.negation_forms import Token, rewrite, tags, tokenise
 from trainer.negation_fragments import flip_fragment, is_headline
-from trainer.negation_moods import flip_existential, flip_question, flip_request, lowered, request_start
+from trainer.negation_moods import flip_existential, flip_question, flip_request, request_start
 from trainer.negation_scope import negative_object, under_negation, without_negation
 from trainer.negation_subjects import NONE, flip_subject
 from trainer.negation_verbs import Edits, affirm_verb, negate_verb, titled
-from trainer.negation_forms import tags
+from trainer.negation_ways import contract, ways
 from trainer.negation_words import PREPOSITIONS
 
 
@@ -44,12 +44,13 @@ def negate(text: str, *, seed: int = 0, prefer: str | None = None) -> Negation:
 
 def negations(text: str) -> list[Negation]:
     """All the negations the rules know for a sentence, the usual one first."""
-    from trainer.negation_ways import ways
-
     usual = _usual(text)
     if usual.text is None:
         return []
     found = {usual.text: usual}
+    short = contract(usual.text)
+    if len(short) < len(usual.text) and usual.text not in text:
+        found.setdefault(short, Negation(short, "contracted n't"))
     for rule, other in ways(text):
         found.setdefault(other, Negation(other, rule))
     return [way for way in found.values() if way.text != text]
@@ -192,6 +193,17 @@ def _headline(tokens: Sequence[Token]) -> tuple[Edits, str] | None:
         participle = (
             {"VBD", "VBN"} <= possible and "VB" not in possible and (after in PREPOSITIONS or after in ("to", ""))
         )
+        if infinitive and tokens[number - 1].low in (
+            "places",
+            "ways",
+            "things",
+            "tips",
+            "time",
+            "guide",
+            "place",
+            "way",
+        ):
+            return None
         if (infinitive or participle) and is_headline(tokens, number):
             not_ = "Not" if titled(tokens) else "not"
             return {number: f"{not_} {tokens[number].text}"}, "headline not"

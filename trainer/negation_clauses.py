@@ -30,11 +30,12 @@ from trainer.negation_words import (
     SUBJECTS,
     SUBORDINATORS,
     WEAK_SUBORDINATORS,
+    words,
 )
 
 FINITE = frozenset({"VB", "VBZ", "VBD"})
-COLLECTIVE = frozenset("group couple crowd lot number pair variety bunch majority handful team range".split())
-STATIVE = frozenset("dressed covered seated surrounded located based situated entitled titled named clad aged".split())
+COLLECTIVE = words("group couple crowd lot number pair variety bunch majority handful team range")
+STATIVE = words("dressed covered seated surrounded located based situated entitled titled named clad aged")
 CLOSERS = {"(": ")", "[": "]", "“": "”", "«": "»", '"': '"'}
 
 
@@ -53,6 +54,7 @@ class _Reading:
 
     subject: bool = False
     plural: bool | None = None
+    lenient: bool = False  # take even words that are mostly nouns for verbs
     closed: bool = False  # the head of the subject is past: what follows are its attributes
     owed: list[int] = field(default_factory=list)  # where the open subordinate clauses began
     paid: list[int] = field(default_factory=list)  # their finite verbs
@@ -66,13 +68,19 @@ def main_verb(tokens: Sequence[Token], start: int = 0, end: int | None = None) -
     if found is None and after > start:
         reading, found = _scan(tokens, start, end)
         after = start
+    if (
+        found is None
+        and tokens[end - 1].low == "."
+        and not any("VBG" in tags(token.low) for token in tokens[after:end])
+    ):
+        reading, found = _scan(tokens, after, end, lenient=True)
     if found is None and reading.paid and tokens[start].low in SUBORDINATORS | {"which", "who"}:
         return Main(reading.paid[0], start, reading.plural)
     return None if found is None else Main(found, after, reading.plural)
 
 
-def _scan(tokens: Sequence[Token], start: int, end: int) -> tuple[_Reading, int | None]:
-    reading = _Reading()
+def _scan(tokens: Sequence[Token], start: int, end: int, lenient: bool = False) -> tuple[_Reading, int | None]:
+    reading = _Reading(lenient=lenient)
     number = start
     while number < end:
         token = tokens[number]
@@ -118,7 +126,7 @@ def _opens(tokens: Sequence[Token], number: int, start: int, end: int, reading: 
     if low in ("what", "whatever", "whoever", "how", "why", "whether", "if"):
         return not (low == "how" and after in ("to", "many", "much")) and after != "to"
     if low in WEAK_SUBORDINATORS or low in ("as", "than", "before", "after"):
-        return after in SUBJECTS and after != "one" or (low in ("as", "once") and after in ("soon",))
+        return (after in SUBJECTS and after != "one") or (low in ("as", "once") and after in ("soon",))
     if low in SUBORDINATORS:
         nxt = tags(after) if after else frozenset()
         return not ("VBG" in nxt or ("VBN" in nxt and not nxt & {"NN", "NNS"}) or (low == "where" and not before))
@@ -136,7 +144,7 @@ def _is_bare_relative(tokens: Sequence[Token], number: int, start: int, reading:
     """ "the campsite we stayed at", "the recipe my aunt wrote": a new subject straight after a noun."""
     low = tokens[number].low
     opens = low in SUBJECTS - {"there", "one"} or (low in POSSESSIVES - {"'s", "'", "her", "whose"})
-    opens = opens or low == "the"
+    opens = opens or (low == "the" and "VB" not in tags(tokens[number - 1].low))
     adjunct = tokens[start].low in PREPOSITIONS or not reading.subject
     return (
         opens
@@ -165,9 +173,8 @@ def is_finite(tokens: Sequence[Token], number: int, end: int, reading: _Reading)
     if (
         before in (DETERMINERS - PRONOUNS) | POSSESSIVES | PREPOSITIONS | NUMBERS | {"to"} | MODALS | NOT
         or before == "the"
-    ):
-        if before not in PRONOUNS or before in POSSESSIVES or (before == "one" and "VB" in possible):
-            return False
+    ) and (before not in PRONOUNS or before in POSSESSIVES or (before == "one" and "VB" in possible)):
+        return False
     if low in STATIVE and after in PREPOSITIONS:
         return False
     if "VBD" in possible and not ("VB" in possible and reading.plural is not False):
@@ -213,6 +220,8 @@ def _is_verbal_s(tokens: Sequence[Token], number: int, before: str, after: str) 
 
 
 def _is_past(tokens: Sequence[Token], number: int, end: int, before: str, after: str, possible: frozenset[str]) -> bool:
+    if before in SUBJECTS | {"who", "which"}:
+        return True  # no participle follows "she" or "who"
     earlier = _tags_at(tokens, number - 1)
     if before and not (earlier & {"NN", "NNS", "RB", "VBN"} or before in PRONOUNS or before in ",)”\"'" or not earlier):
         return False
@@ -261,6 +270,10 @@ def _is_third_person(
         return before in ("which", "who", "that")
     if not possible & {"NNS", "NN"}:
         return True
+    leaning = leanings().get(tokens[number].low)
+    gerund = "VBG" in tags(before) and (leaning == "noun" or (leaning is None and number == 1))
+    if before[:1].isdigit() or gerund or before in SUBORDINATORS - {"that", "what", "where"}:
+        return False
     if before == "and" or (leanings().get(tokens[number].low) == "noun" and not _surely_verb(before, after)):
         return (
             before != "and"
@@ -288,13 +301,6 @@ def _tags_at(tokens: Sequence[Token], number: int) -> frozenset[str]:
 
 def _surely_goes_on(after: str) -> bool:
     return after in PREPOSITIONS | DETERMINERS | ADVERBS | PARTICLES | {"to"} or bool(tags(after) & {"NNS", "RB"})
-
-
-def _surely_verb(before: str, after: str) -> bool:
-    """Around a word that is mostly a noun: only these make it a verb."""
-    return before in (SUBJECTS - {"one"}) | {"who", "which"} or after in (
-        DETERMINERS | {"it", "them", "him", "me", "us"}
-    ) - {"that"}
 
 
 def _surely_verb(before: str, after: str) -> bool:
@@ -329,7 +335,7 @@ def _is_plural_present(
     leaning = leanings().get(tokens[number].low) if nominal else None
     if leaning == "noun" and not _surely_verb(before, after):
         return False
-    if leaning == "verb" and after != "of" and (earlier & {"NN", "NNS"} or not earlier and before != "and"):
+    if leaning == "verb" and after != "of" and (earlier & {"NN", "NNS"} or (not earlier and before != "and")):
         return True
     if not nominal:
         return bool(earlier & {"NN", "NNS", "RB"}) or before in (",", "", ")") or before in ADVERBS
@@ -369,7 +375,7 @@ def _read(tokens: Sequence[Token], number: int, start: int, reading: _Reading) -
         reading.closed = True
         return
     noun = bool(possible & {"NN", "NNS", "VBG"}) or (
-        not possible and tokens[number].word and low not in DETERMINERS and low not in NUMBERS and low not in ADVERBS
+        not possible and low[0].isalpha() and low not in DETERMINERS and low not in NUMBERS and low not in ADVERBS
     )
     if noun or (possible and tokens[number].text[:1].isupper() and number > start):
         coordinated = any(token.low in ("and",) for token in tokens[start:number])
@@ -381,8 +387,10 @@ def _group_end(tokens: Sequence[Token], number: int, end: int) -> int:
     other = number + 1
     while other < end and (
         tokens[other].low in NOT | {"be", "been", "being", "have", "had", "done"}
-        or tags(tokens[other].low) & {"VBN", "VBG"}
-        and tokens[other - 1].low in AUXILIARIES | NOT | {"be", "been", "being"}
+        or (
+            tags(tokens[other].low) & {"VBN", "VBG"}
+            and tokens[other - 1].low in AUXILIARIES | NOT | {"be", "been", "being"}
+        )
     ):
         other += 1
     return other

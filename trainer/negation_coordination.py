@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 from trainer.negation_clauses import Main, main_verb
 from trainer.negation_forms import Token, tags
+from trainer.negation_verbs import is_auxiliary, tense
 from trainer.negation_words import (
     ADVERBS,
     AUXILIARIES,
     DETERMINERS,
     MODALS,
+    PLURAL_ONLY,
     PREPOSITIONS,
     PRONOUNS,
     SUBJECTS,
     SUBORDINATORS,
 )
-from trainer.negation_verbs import is_auxiliary, tense
 
 JOINING = frozenset({"and", "but", "or", "so", ";", "yet"})
 
@@ -32,15 +33,23 @@ def main_verbs(tokens: Sequence[Token], start: int, end: int) -> list[Main]:
         low = tokens[number].low
         if low in (SUBORDINATORS - {"as", "since", "before", "after", "until", "than"}) | {"who", "which", "whose"}:
             inside = True
-        elif low in (",", ";") and tokens[number + 1].low in JOINING | {"which", "who", "where"} or low == ";":
+        elif (low in (",", ";") and tokens[number + 1].low in JOINING | {"which", "who", "where"}) or low == ";":
             inside = low == "," and tokens[number + 1].low not in JOINING
-        elif low in JOINING and not inside:
+        elif low in JOINING and (not inside or _is_outside(tokens, found[-1], number)):
             other = _joined(tokens, number, end, found[-1])
             if other:
                 found.append(other)
                 number = other.verb
         number += 1
     return found
+
+
+def _is_outside(tokens: Sequence[Token], main: Main, number: int) -> bool:
+    """ "measures your heart while you sleep and sends …": a form that the main verb has and the clause between has not."""
+    between = [token.low for token in tokens[main.verb + 1 : number]]
+    after = tags(tokens[number + 1].low)
+    third = "VBZ" in after and "NNS" not in after and "VBZ" in tags(tokens[main.verb].low)
+    return third and not any("VBZ" in tags(low) or low in ("is", "has", "does") for low in between)
 
 
 def _joined(tokens: Sequence[Token], number: int, end: int, earlier: Main) -> Main | None:
@@ -69,12 +78,8 @@ def _same_tense(tokens: Sequence[Token], verb: int, end: int, earlier: Main) -> 
         return "VBZ" in possible and ("NNS" not in possible or _goes_on(after))
     if form == "VBD":
         return (
-            "VBD" in possible
-            and not ("JJ" in possible and tags(after) & {"NN", "NNS"})
-            and after not in (",", ".", "")
-            or "VBD" in possible
-            and "VBN" not in possible
-        )
+            "VBD" in possible and not ("JJ" in possible and tags(after) & {"NN", "NNS"}) and after not in (",", ".", "")
+        ) or ("VBD" in possible and "VBN" not in possible)
     plural = "VB" in possible or low in ("have", "do")
     return plural and (not possible & {"NN", "JJ"} or after in DETERMINERS | PRONOUNS or tags(after) == {"RB"})
 
@@ -87,7 +92,7 @@ def _clause(tokens: Sequence[Token], number: int, start: int, end: int) -> Main 
     """An independent clause with a subject of its own."""
     low = tokens[start].low
     comma = tokens[number - 1].low == "," or tokens[number].low == ";"
-    if not (comma or low in DETERMINERS | SUBJECTS) or low in PREPOSITIONS or low in SUBORDINATORS:
+    if not (comma or low in DETERMINERS | SUBJECTS | PLURAL_ONLY) or low in PREPOSITIONS or low in SUBORDINATORS:
         return None
     found = main_verb(tokens, start, end)
     if found is None or found.verb == start:

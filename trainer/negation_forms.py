@@ -47,7 +47,7 @@ def rewrite(tokens: Sequence[Token], edits: Mapping[int, str]) -> str:
     for number, token in enumerate(tokens):
         text = edits.get(number, token.text)
         if text:
-            joined = text.startswith(("'", "n't", "n’t", "’"))
+            joined = number in edits and text.startswith(("'", "n't", "n’t", "’")) and number > 0
             gap = "" if joined else token.gap or (" " if number in edits and token.low[0] in "'n" and parts else "")
             parts.append((gap if parts else "") + text)
     text = "".join(parts)
@@ -120,9 +120,10 @@ def base(word: str) -> str | None:
     for tag in ("VBD", "VBZ", "VBN", "VB"):
         fitting = [lemma for lemma in lemmas if word in inflections(lemma, tag)]
         if fitting:
-            return fitting[0]
+            return str(fitting[0])
     found = lemmas or getAllLemmasOOV(word, "VERB").get("VERB", ())
-    return found[0] if found else None
+    lemma: str | None = found[0] if found else None
+    return lemma
 
 
 def inflect(lemma: str, tag: str) -> str:

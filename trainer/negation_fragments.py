@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from trainer.negation_clauses import Main
 from trainer.negation_forms import Token, tags
@@ -10,9 +11,10 @@ from trainer.negation_moods import lowered
 from trainer.negation_scope import article, without_negation
 from trainer.negation_tables import prefixes, unprefixed
 from trainer.negation_verbs import Edits, negate_verb, titled
-from trainer.negation_words import ADVERBS, AUXILIARIES, DETERMINERS, NUMBERS, PREPOSITIONS, PRONOUNS
+from trainer.negation_words import ADVERBS, AUXILIARIES, DETERMINERS, NUMBERS, PREPOSITIONS, PRONOUNS, words
 
-ASLEEP = frozenset("asleep awake alone afraid alive aware unaware able unable available".split())
+INTRANSITIVE = words("arrived worked died happened looked stayed lasted lived worked tasted smelled came")
+ASLEEP = words("asleep awake alone afraid alive aware unaware able unable available")
 PROOF = ("proof", "resistant", "friendly", "safe", "compatible")
 
 
@@ -30,6 +32,9 @@ def _not(tokens: Sequence[Token]) -> str:
 
 
 def _not_away(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
+    opening = {"nothing": "something", "nobody": "somebody", "nowhere": "somewhere"}.get(tokens[0].low)
+    if opening:
+        return {0: _like(tokens[0].text, opening)}, "quantifier"
     for number in range(end):
         low, after = tokens[number].low, tokens[number + 1].low if number + 1 < end else ""
         if low == "not" and after == "yet":
@@ -50,6 +55,8 @@ def _not_away(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
 
 def _with(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     first = tokens[0].low
+    if any(one.low == "or" and two.low == "without" for one, two in pairwise(tokens)):
+        return None
     if first == "with":
         return _without(tokens, 0)
     for number in range(end):
@@ -110,9 +117,16 @@ def _start(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     bare = not possible & {"NN", "NNS"} and bool(tags(after) & {"NN", "NNS", "JJ"})
     if "VBZ" in possible and "NN" not in possible and (_goes_on(after) or bare) and not titled(tokens):
         return negate_verb(tokens, Main(0, 0, False))
-    if "VBD" in possible and "VBN" not in possible and _goes_on(after):
+    if (
+        "VBD" in possible
+        and ("VBN" not in possible or first in INTRANSITIVE)
+        and _goes_on(after)
+        and not titled(tokens)
+    ):
         return negate_verb(tokens, Main(0, 0, False))
     if possible & {"VBN", "VBG"} and (_goes_on(after) or not after):
+        return _lead(tokens, 0)
+    if "VBG" in possible and "NN" not in possible and "NNS" in tags(after):
         return _lead(tokens, 0)
     if "JJ" in possible and (after in PREPOSITIONS | {"to", "and", "or", ",", "", ".", "enough", "!", "when", "if"}):
         return _coordinated(tokens, end) if not ({"NN"} & possible and after in (",",)) else None
@@ -180,14 +194,14 @@ def _participle(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
         low, possible = tokens[number].low, tags(tokens[number].low)
         before = tokens[number - 1].low
         after = tokens[number + 1].low if number + 1 < end else ""
-        if low in PREPOSITIONS and tokens[0].low not in DETERMINERS | NUMBERS or low == ",":
+        if (low in PREPOSITIONS and tokens[0].low not in DETERMINERS | NUMBERS) or low == ",":
             return None
         worn = low in ("wearing", "holding", "carrying") and any("VBG" in tags(t.low) for t in tokens[number + 1 : end])
         if worn:
             continue
         if low in ASLEEP:
             return _insert(tokens, number), "fragment not"
-        nominal = bool(tags(before) & {"NN", "NNS"}) and before not in ADVERBS or before in PRONOUNS
+        nominal = (bool(tags(before) & {"NN", "NNS"}) and before not in ADVERBS) or before in PRONOUNS
         last = after in ("", ".", "!")
         if nominal and "VBN" in possible and (last or _goes_on(after) or after in ("at",)):
             return _insert(tokens, number), "participle not"
@@ -196,8 +210,7 @@ def _participle(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
             and "VBG" in possible
             and (
                 _goes_on(after)
-                or last
-                and "NN" not in possible
+                or (last and "NN" not in possible)
                 or "NN" not in possible
                 or tokens[0].low in DETERMINERS | NUMBERS
             )

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from trainer.negation_clauses import Main, _after_adjunct, _Reading, is_finite, main_verb
 from trainer.negation_forms import Token, tags
-from trainer.negation_tables import leanings
 from trainer.negation_scope import article, negative_object, under_negation, without_negation
+from trainer.negation_tables import leanings
 from trainer.negation_verbs import Edits, affirm_verb, is_auxiliary, negate_verb, negation_place, titled
-from trainer.negation_words import AUXILIARIES, DETERMINERS, NUMBERS, PREPOSITIONS, PRONOUNS, STRONG_VERBS, WH
+from trainer.negation_words import AUXILIARIES, DETERMINERS, NUMBERS, PREPOSITIONS, PRONOUNS, STRONG_VERBS, WH, words
 
-POLITE = frozenset("please kindly then just simply now first next so and but also carefully gently".split())
+POLITE = words("please kindly then just simply now first next so and but also carefully gently")
 INVERTED = AUXILIARIES - {"'s", "'re", "'ve", "'ll", "'d", "'m"}
 
 
@@ -142,9 +142,8 @@ def _flip_wh(tokens: Sequence[Token], place: int, end: int) -> tuple[Edits, str]
     verb = _wh_verb(tokens, place, end)
     if verb is None:
         return None
-    if tokens[verb].low in AUXILIARIES and tokens[verb].low != "'s":
-        if _is_inverted(tokens, place, verb, end):
-            return _flip_inverted(tokens, verb, end)
+    if tokens[verb].low in AUXILIARIES and tokens[verb].low != "'s" and _is_inverted(tokens, place, verb, end):
+        return _flip_inverted(tokens, verb, end)
     main = Main(verb, place, _wh_plural(tokens, place, verb))
     affirmed = affirm_verb(tokens, main)
     if affirmed:

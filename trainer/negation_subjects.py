@@ -8,8 +8,9 @@ from trainer.negation_clauses import Main
 from trainer.negation_forms import Token, inflect, inflections, tags
 from trainer.negation_scope import article, without_negation
 from trainer.negation_verbs import Edits, affirm_verb, negation_place
+from trainer.negation_words import words
 
-WIDE = frozenset("all every each everyone everybody everything both many much everywhere only".split())
+WIDE = words("all every each everyone everybody everything both many much everywhere only")
 NONE = {
     "someone": "no one", "somebody": "nobody", "something": "nothing", "anyone": "no one", "anybody": "nobody",
     "anything": "nothing", "some": "no", "any": "no",

@@ -64,7 +64,7 @@ def less() -> dict[str, str]:
 @cache
 def leanings() -> dict[str, str]:
     """Words that may be noun or verb → which they mostly are, counted in the public training texts."""
-    return {word: leaning for word, leaning in _rows("leanings")}
+    return dict(_rows("leanings"))
 
 
 def _rows(name: str) -> list[list[str]]:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from trainer.negation_clauses import Main
 from trainer.negation_forms import Token, base, inflect, tags
-from trainer.negation_words import ADVERBS, AUXILIARIES, MODALS, NEGATIVE_ADVERBS, NOT
+from trainer.negation_words import ADVERBS, AUXILIARIES, MODALS, NEGATIVE_ADVERBS, NOT, words
 
 Edits = dict[int, str]
 SHORT = {"will": "won't", "'ll": "won't", "can": "can't", "shall": "shan't", "'ve": "haven't", "'re": "aren't"}
 NO_SHORT = frozenset({"am", "may", "might", "ought", "'s", "'m", "'d"})
 LONG = {"wo": "will", "ca": "can", "sha": "shall", "ai": "is"}
-MOVABLE = frozenset(
+MOVABLE = words(
     "always often usually sometimes also still already just only even really now currently generally normally typically "
-    "frequently never seldom rarely hardly barely scarcely longer no ever simply actually probably all both".split()
+    "frequently never seldom rarely hardly barely scarcely longer no ever simply actually probably all both"
 )
 
 
@@ -131,10 +131,11 @@ def _do_support(tokens: Sequence[Token], main: Main, short: bool) -> tuple[Edits
     lemma = {"has": "have", "had": "have", "does": "do", "did": "do"}.get(low) or base(low) or low
     form = {"VBZ": "does", "VBD": "did", "VB": "do"}[tense(tokens, main)]
     first = verb
-    while (
+    while (first - 1 > main.start and tokens[first - 1].low in MOVABLE) or (
         first - 1 > main.start
-        and tokens[first - 1].low in MOVABLE
-        or (first - 1 > main.start and tokens[first - 1].low.endswith("ly") and tags(tokens[first - 1].low) == {"RB"})
+        and tokens[first - 1].low.endswith("ly")
+        and tags(tokens[first - 1].low) == {"RB"}
+        and not any(token.low in ("who", "which", "that") for token in tokens[main.start : verb])
     ):
         first -= 1
     not_ = f"{form}n't" if short else f"{form} not"
@@ -216,7 +217,7 @@ def _like(pattern: str, text: str) -> str:
 def titled(tokens: Sequence[Token]) -> bool:
     """Whether Most Words Begin With a Capital Letter, as in titles."""
     long = [token for token in tokens if len(token.text) > 3 and token.text[0].isalpha()]
-    if len(tokens) < 4 and tokens[-1].low not in (".", "!", "?"):
+    if len(tokens) < 5 and tokens[-1].low not in (".", "!", "?"):
         return len(long) > 1 and all(token.text[0].isupper() for token in long)
     return len(long) > 2 and sum(token.text[0].isupper() for token in long) >= 0.75 * len(long)
 

@@ -3,46 +3,47 @@
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """A set of words written in one line."""
     return frozenset(text.split())
 
 
-BE = _words("am is are was were 'm 're")
-MODALS = _words("will would can could may might must shall should ought 'll 'd ca wo sha")
-AUXILIARIES = BE | MODALS | _words("has have had do does did 's 've ai")
-NOT = _words("not n't")
-DETERMINERS = _words(
+BE = words("am is are was were 'm 're")
+MODALS = words("will would can could may might must shall should ought 'll 'd ca wo sha")
+AUXILIARIES = BE | MODALS | words("has have had do does did 's 've ai")
+NOT = words("not n't")
+DETERMINERS = words(
     "a an the my your his her its our their this that these those some any no every each all both either neither another "
     "such what which whose many few several most half enough"
 )
-POSSESSIVES = _words("my your his her its our their whose 's '")
-SUBJECTS = _words("i you he she it we they there one")
-PLURAL_PRONOUNS = _words("i you we they these those both many few most some all several others ours mine theirs")
-PRONOUNS = SUBJECTS | _words(
+POSSESSIVES = words("my your his her its our their whose 's '")
+SUBJECTS = words("i you he she it we they there one")
+PLURAL_PRONOUNS = words("i you we they these those both many few most some all several others ours mine theirs")
+PRONOUNS = SUBJECTS | words(
     "me him us them this that these those who which what somebody someone something anybody anyone anything nobody "
     "everybody everyone everything nothing none itself himself herself themselves myself yourself ourselves mine yours "
     "theirs ours others both all each most many few some"
 )
-SINGULAR_PRONOUNS = _words(
+SINGULAR_PRONOUNS = words(
     "he she it this that one somebody someone something anybody anyone anything nobody everybody everyone everything "
     "nothing each another"
 )
-PREPOSITIONS = _words(
+PREPOSITIONS = words(
     "about above across after against along among amid around as at before behind below beneath beside besides between "
     "beyond by concerning despite down during except for from in inside into like near of off on onto opposite out "
     "outside over past per regarding round since than through throughout till to toward towards under underneath "
     "unlike until up upon versus via with within without minus plus"
 )
-PARTICLES = _words("up down off out back away over in on along through apart together around")
-RELATIVES = _words("who which that whose whom where")
-SUBORDINATORS = _words(
+PARTICLES = words("up down off out back away over in on along through apart together around")
+RELATIVES = words("who which that whose whom where")
+SUBORDINATORS = words(
     "if when whenever because although though while whereas unless whether since before after until till once where wherever "
     "as that how why lest provided"
 )
-WEAK_SUBORDINATORS = _words("since before after until till as than once like")  # also prepositions
-CONJUNCTIONS = _words("and or but nor yet so ; plus")
-WH = _words("who what which where when why how whose whom")
-ADVERBS = _words(
+WEAK_SUBORDINATORS = words("since before after until till as than once like")  # also prepositions
+CONJUNCTIONS = words("and or but nor yet so ; plus")
+WH = words("who what which where when why how whose whom")
+ADVERBS = words(
     "always never often rarely seldom sometimes usually already still also just only even ever hardly barely scarcely "
     "soon now then today tomorrow yesterday here there very quite too well really almost nearly again perhaps maybe once "
     "twice however therefore thus indeed instead rather later earlier first both all each together currently "
@@ -50,14 +51,14 @@ ADVERBS = _words(
     "actually easily finally recently clearly definitely long far away yet either over half more less most least "
     "so nonetheless nevertheless moreover furthermore otherwise meanwhile abroad forever"
 )
-NUMBERS = _words(
+NUMBERS = words(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
     "nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen"
 )
-PLURAL_ONLY = _words(
+PLURAL_ONLY = words(
     "people police cattle men women children mice feet teeth geese media scissors trousers jeans goggles data"
 )
-MASS = _words(
+MASS = words(
     "sugar salt water milk rice bread butter cheese meat fat oil alcohol wine beer caffeine gluten lactose perfume noise "
     "room space evidence information advice furniture luggage money time help traffic electricity power light air music "
     "rain snow ice sand soap plastic wood metal glass leather cotton wool paper equipment software hardware access food "
@@ -73,6 +74,6 @@ TO_SOME = {
 }  # fmt: skip
 TO_ANY = {some: any_ for any_, some in TO_SOME.items()}
 NEGATIVE_ADVERBS = {"rarely": "often", "seldom": "often", "hardly": "", "barely": "", "scarcely": ""}
-STRONG_VERBS = _words(
+STRONG_VERBS = words(
     "be keep make let take put use turn open close stop start wait press pull push give get go come see"
 )
