@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainer.negation_clauses import Main, _after_adjunct, _Reading, is_finite, main_verb
+from trainer.negation_clauses import Main, after_adjunct, main_verb
+from trainer.negation_finite import Reading, is_finite
 from trainer.negation_forms import Token, tags
 from trainer.negation_scope import article, negative_object, under_negation, without_negation
 from trainer.negation_tables import leanings
@@ -23,7 +24,7 @@ def lowered(token: Token) -> str:
 
 def request_start(tokens: Sequence[Token], start: int, end: int) -> int | None:
     """Where the verb of a request stands ("Please close …", "If it is hot, use …"), or None for other sentences."""
-    place = _after_adjunct(tokens, start, end)
+    place = after_adjunct(tokens, start, end)
     while place < end and (tokens[place].low in POLITE or tokens[place].low == ",") and place - start < 12:
         place += 1
     if place < end and tokens[place].low in ("always", "never"):
@@ -92,7 +93,7 @@ def flip_request(tokens: Sequence[Token], place: int, end: int) -> tuple[Edits, 
 
 def flip_question(tokens: Sequence[Token], start: int, end: int) -> tuple[Edits, str] | None:
     """Does it … → doesn't it …; isn't it … → is it …; who signed … → who did not sign …."""
-    place = _after_adjunct(tokens, start, end)
+    place = after_adjunct(tokens, start, end)
     while place < end and tokens[place].low in {"so", "and", "but", "then", "well", ",", "please"}:
         place += 1
     if tokens[place].low in INVERTED:
@@ -182,7 +183,7 @@ def _subject_wh(tokens: Sequence[Token], place: int, verb: int) -> bool:
 
 
 def _wh_verb(tokens: Sequence[Token], place: int, end: int) -> int | None:
-    reading = _Reading(subject=True, plural=None)
+    reading = Reading(subject=True, plural=None)
     for number in range(place + 1, min(place + 9, end)):
         low = tokens[number].low
         reading.plural = _wh_plural(tokens, place, number)
