@@ -78,7 +78,6 @@ def card_of(
             "filters": [
                 {"name": step.name, "label": step.label, "settings": made.settings()} for step, made in planned.filters
             ],
-            "negation": dict(planned.recipe.negation),
         },
         "reasons": {step.label: dict(made.reasons) for step, made in planned.filters},
         "lengths": lengths.shown(),

@@ -68,7 +68,7 @@ def prepare(recipe: Recipe, out: Path, watch: Watcher = unwatched) -> Report:
     _own(out)
     chain = identities(planned)
     weights = [source.weight for source in recipe.sources]
-    whole = digest([chain, recipe.batch_budget, weights, dict(recipe.negation)])
+    whole = digest([chain, recipe.batch_budget, weights])
     card = finished_card(out, whole)
     if card is None:
         read, judged = _run(planned, out / ".work", chain, watch)

@@ -64,12 +64,11 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Sources and filters in order, hold-out sets, the negation table as written, the seed of everything drawn."""
+    """Sources and filters in order, hold-out sets, the seed of everything drawn."""
 
     sources: tuple[Source, ...]
     filters: tuple[FilterStep, ...] = ()
     holdouts: tuple[Holdout, ...] = ()
-    negation: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     whitelist: Path | None = None  # rows that no filter may drop, see `trainer.whitelist`
     batch_budget: int | None = None  # examples that training is planned to draw: gives effective epochs per source
@@ -82,7 +81,7 @@ def load_recipe(path: Path) -> Recipe:
 
 def parse_recipe(raw: Mapping[str, Any], folder: Path) -> Recipe:
     """The same from a table already read; relative paths start at `folder`."""
-    known = ("seed", "batch_budget", "source", "filters", "negation", "holdout", "whitelist")
+    known = ("seed", "batch_budget", "source", "filters", "holdout", "whitelist")
     refuse_unknown(raw, known, "the recipe")
     sources = tuple(parsed(Source, table, "[[source]]", folder) for table in _tables(raw, "source"))
     if not sources:
@@ -93,7 +92,6 @@ def parse_recipe(raw: Mapping[str, Any], folder: Path) -> Recipe:
         sources,
         _steps(_tables(raw, "filters")),
         tuple(parsed(Holdout, table, "[[holdout]]", folder) for table in _tables(raw, "holdout")),
-        typed(raw.get("negation", {}), dict, "[negation]"),
         typed(raw.get("seed", 0), int, "seed"),
         folder / typed(raw["whitelist"], str, "whitelist") if "whitelist" in raw else None,
         typed(raw["batch_budget"], int, "batch_budget") if "batch_budget" in raw else None,
