@@ -1,8 +1,8 @@
 """`trainer dropped`: what a preparation left out and why, a sample at a time.
 
 `dropped.parquet` holds every row that a source or a filter refused, with all its columns, the filter, the reason word and
-the evidence (scores, rank, the neighbour that outranked it). A sample is drawn by a seeded hash of the row's content, so
-the same command shows the same rows, whatever order they lie in.
+the evidence (scores, rank, the neighbour that outranked it). A sample is drawn by a seeded hash of the row's content and place in its
+file, so the same command shows the same rows, whatever order they lie in.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def sample_dropped(
         raise UserError("a sample has at least one row", sample, "give --sample a whole number from 1")
     seen: Counter[tuple[str, str]] = Counter()
     fitting = _fitting(read_dropped(folder), filter, source, seen)
-    chosen = heapq.nsmallest(sample, fitting, key=lambda row: (_place(row.content, seed), row.content, row.line))
+    chosen = heapq.nsmallest(sample, fitting, key=lambda row: (_place(row, seed), row.content, row.line))
     if not chosen and seen:
         _refuse(seen, filter, source)
     return chosen
@@ -97,5 +97,6 @@ def _refuse(seen: Counter[tuple[str, str]], filter: str | None, source: str | No
     raise UserError("nothing was dropped by that filter from that source", given, f"dropped were: {known}")
 
 
-def _place(content: str, seed: int) -> bytes:
-    return hashlib.blake2b(f"{seed}:{content}".encode(), digest_size=8).digest()
+def _place(row: Dropped, seed: int) -> bytes:
+    """Drawn row by row: by content alone the copies of a row would come together, or not at all."""
+    return hashlib.blake2b(f"{seed}:{row.content}:{row.file}:{row.line}".encode(), digest_size=8).digest()
