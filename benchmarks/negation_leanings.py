@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trainer.negation_forms import tags
+from trainer.negation_words import words
 
 FILES = (
     "snli/pairs_train.jsonl.gz",
@@ -25,14 +26,12 @@ FILES = (
     "tldr_pairs/en.jsonl.gz",
     "product_qa_pairs/train*.gz",
 )
-BEFORE_VERBS = frozenset(
-    ["to", "will", "can", "would", "could", "should", "may", "might", "must", "not", "n't", "they", "we", "you", "i", "do", "does", "did", "please", "who"]
+BEFORE_VERBS = words("to will can would could should may might must not n't they we you i do does did please who")
+BEFORE_VERBS_IN_S = words("he she it who which that")
+BEFORE_NOUNS = words(
+    "the a an of his her my your our their this these those in with for on some two three four several many at from by no any its and wearing"
 )
-BEFORE_VERBS_IN_S = frozenset(["he", "she", "it", "who", "which", "that"])
-BEFORE_NOUNS = frozenset(
-    ["the", "a", "an", "of", "his", "her", "my", "your", "our", "their", "this", "these", "those", "in", "with", "for", "on", "some", "two", "three", "four", "several", "many", "at", "from", "by", "no", "any", "its", "and", "wearing"]
-)
-AFTER_VERBS = frozenset(["a", "an", "the", "his", "her", "their", "its", "my", "your", "our"])
+AFTER_VERBS = words("a an the his her their its my your our")
 SEEN, NOUN, VERB = 4, 0.12, 0.5
 _WORD = re.compile(r"n't|[a-z]+(?:-[a-z]+)*|[.,;:!?]")
 
@@ -61,8 +60,8 @@ def count(found: list[str]) -> tuple[Counter[str], Counter[str]]:
     verbs: Counter[str] = Counter()
     nouns: Counter[str] = Counter()
     for text in found:
-        words = _WORD.findall(text.lower().replace("n't", " n't"))
-        for before, word, after in zip(words, words[1:], words[2:], strict=False):
+        found_words = _WORD.findall(text.lower().replace("n't", " n't"))
+        for before, word, after in zip(found_words, found_words[1:], found_words[2:], strict=False):
             if not word[0].isalpha():
                 continue
             if before in BEFORE_NOUNS:
