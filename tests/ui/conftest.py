@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,13 +94,22 @@ def serve(home: Home, log: Path) -> Served:
     raise AssertionError(log.read_text())
 
 
+@contextmanager
+def running_pages(home: Home) -> Iterator[Served]:
+    """The application over a home, for as long as the block lasts; its log lies beside the home."""
+    running = serve(home, home.root.parent / "ui.log")
+    try:
+        yield running
+    finally:
+        running.process.terminate()
+        running.process.wait(20)
+
+
 @pytest.fixture(scope="session")
-def served(demo_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(demo_home: Home) -> Iterator[Served]:
     """The application over the demo home, for all tests that only look."""
-    running = serve(demo_home, tmp_path_factory.mktemp("log") / "ui.log")
-    yield running
-    running.process.terminate()
-    running.process.wait(20)
+    with running_pages(demo_home) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

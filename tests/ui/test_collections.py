@@ -16,7 +16,7 @@ from indexer.catalog import Catalog
 from indexer.home import Home
 from indexer.settings import BuildSettings
 from tests.corpora import product
-from tests.ui.conftest import Served, open_page, serve
+from tests.ui.conftest import Served, open_page, running_pages
 from tests.ui.driving import ask, settled
 
 pytestmark = pytest.mark.slow
@@ -38,11 +38,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Home:
 
 
 @pytest.fixture(scope="module")
-def application(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    running = serve(home, tmp_path_factory.mktemp("log") / "ui.log")
-    yield running
-    running.process.terminate()
-    running.process.wait(20)
+def application(home: Home) -> Iterator[Served]:
+    with running_pages(home) as running:
+        yield running
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from indexer.build import build
 from indexer.home import Home
 from indexer.settings import BuildSettings
-from tests.ui.conftest import Served, open_page, serve
+from tests.ui.conftest import Served, open_page, running_pages
 from tests.ui.driving import ask, settled
 from tests.ui.hostile import TEXTS
 
@@ -45,10 +45,8 @@ def application(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> I
     rows += [dict(row, id=f"again {row['price']}") for row in rows]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     build(BuildSettings(source=source, name="hostile", model="tiny/1"), home)
-    running = serve(home, folder / "ui.log")
-    yield running
-    running.process.terminate()
-    running.process.wait(20)
+    with running_pages(home) as running:
+        yield running
 
 
 @pytest.fixture

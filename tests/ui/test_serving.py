@@ -15,18 +15,15 @@ from playwright.sync_api import Browser, expect
 from indexer.errors import UserError
 from indexer.home import Home
 from searchapp import serving
-from tests.ui.conftest import Served, open_page, serve
+from tests.ui.conftest import Served, open_page, running_pages, serve
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("bare")
-    running = serve(Home(folder / "home"), folder / "ui.log")
-    yield running
-    running.process.kill()
-    running.process.wait(20)
+    with running_pages(Home(tmp_path_factory.mktemp("bare") / "home")) as running:
+        yield running
 
 
 @pytest.mark.parametrize("where", ["/", "/duplicates", "/answers", "/collections"])

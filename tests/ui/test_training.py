@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from indexer.home import Home
 from tests.trainer.test_commands import RECIPE, ROWS
-from tests.ui.conftest import Served, open_page, serve
+from tests.ui.conftest import Served, open_page, running_pages
 from tests.ui.driving import parts, settled
 from tests.ui.hostile import TEXTS
 from trainer.prepare import prepare
@@ -31,11 +31,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="module")
-def application(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    running = serve(home, tmp_path_factory.mktemp("log") / "ui.log")
-    yield running
-    running.process.terminate()
-    running.process.wait(20)
+def application(home: Home) -> Iterator[Served]:
+    with running_pages(home) as running:
+        yield running
 
 
 @pytest.fixture
