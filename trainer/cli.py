@@ -59,12 +59,15 @@ def prepare_command(
     only: Annotated[
         str | None, typer.Option("--only", metavar="A,B", help="Only these of the recipe's filters.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes that share the work; without it one per core.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say what would be done.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Turn raw pairs and triplets into training data; every row that goes is kept with the reason.
 
-    Killed or stopped, the same command goes on where it was; the same inputs give the same files.
+    Killed or stopped, the same command goes on where it was; the same inputs give the same files, by any number of workers.
 
     Example: trainer prepare recipes/example.toml --out prepared
     """
@@ -77,10 +80,11 @@ def prepare_command(
     if dry_run:
         return _plan(asked, json)
     from indexer.progress import Progress
+    from trainer.batches import usable_cores
 
     progress = Progress()
     try:
-        report = prepare(asked, out, progress)
+        report = prepare(asked, out, progress, workers=workers or usable_cores())
     finally:
         progress.close()
     return print_json(_as_json(report)) if json else _print_report(report)

@@ -59,8 +59,10 @@ def check(recipe: Recipe) -> Planned:
     return Planned(recipe, {source.name: digests_of(source) for source in recipe.sources}, filters)
 
 
-def prepare(recipe: Recipe, out: Path, watch: Watcher = unwatched) -> Report:
-    """Run a recipe. Writes pairs.parquet, triplets.parquet, dropped.parquet and card.json into `out`."""
+def prepare(recipe: Recipe, out: Path, watch: Watcher = unwatched, *, workers: int = 1) -> Report:
+    """Run a recipe. Writes pairs.parquet, triplets.parquet, dropped.parquet and card.json into `out`.
+
+    `workers` processes share the work; their number changes nothing in what is written."""
     from trainer.card import finished_card
     from trainer.prepare_write import write_results
 
@@ -71,7 +73,7 @@ def prepare(recipe: Recipe, out: Path, watch: Watcher = unwatched) -> Report:
     whole = digest([chain, recipe.batch_budget, weights])
     card = finished_card(out, whole)
     if card is None:
-        read, judged = _run(planned, out / ".work", chain, watch)
+        read, judged = _run(planned, out / ".work", chain, watch, workers)
         card = write_results(planned, out, whole, read, judged, watch)
         return Report(out, card["kept"], card["dropped"], card)
     return Report(out, card["kept"], card["dropped"], card, unchanged=True)
@@ -104,7 +106,12 @@ def _read_identity(source: Source, seed: int, inputs: dict[str, str]) -> str:
     return digest([FORMAT, kept, dict(source.fields), seed, sorted(inputs)])
 
 
-def _run(planned: Planned, work: Path, chain: list[str], watch: Watcher) -> tuple[list[Stage], list[Stage]]:
+def _run(
+    planned: Planned, work: Path, chain: list[str], watch: Watcher, number: int
+) -> tuple[list[Stage], list[Stage]]:
+    from concurrent.futures.process import BrokenProcessPool
+
+    from trainer.batches import Workers
     from trainer.prepare_stages import filter_stage, read_stage
 
     sources = planned.recipe.sources
@@ -113,9 +120,14 @@ def _run(planned: Planned, work: Path, chain: list[str], watch: Watcher) -> tupl
         for source, name in zip(sources, chain, strict=False)
     ]
     judged: list[Stage] = []
-    for (step, made), name in zip(planned.filters, chain[len(sources) :], strict=True):
-        folder = work / f"{step.name}-{name[:16]}"
-        judged.append(filter_stage(step.label, made, read, judged[-1] if judged else None, folder, watch))
+    try:
+        with Workers(number) as workers:
+            for (step, made), name in zip(planned.filters, chain[len(sources) :], strict=True):
+                folder, before = work / f"{step.name}-{name[:16]}", judged[-1] if judged else None
+                judged.append(filter_stage(step.label, made, read, before, folder, watch, workers))
+    except BrokenProcessPool as error:
+        what = "A worker process ended before its work was done, most often for lack of memory."
+        raise UserError(what, f"{number} workers", "run again with --workers 1; it goes on where it was") from error
     return read, judged
 
 

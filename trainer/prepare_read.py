@@ -2,17 +2,20 @@
 
 Order: hash of the normalised texts, then digest of the file, then line. Rows are first spread over files by the leading
 bits of their hash, then each of those is sorted alone; so neither the order of the input files nor the size of the
-source shows in the result, and "the first" of equal rows is the same on every run.
+source shows in the result, and "the first" of equal rows is the same on every run. Rows that were set aside take the
+same way, by the hash of their place.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 from pyarrow import ipc
@@ -26,50 +29,91 @@ from trainer.sources_shapes import Example
 from trainer.sources_tables import Bad
 
 BATCH = 20_000
-PART_BYTES = 96 * 2**20  # input bytes whose rows are sorted in memory at once
+PART_BYTES = 16 * 2**20  # input bytes whose rows are sorted in memory at once
 PACKED = ipc.IpcWriteOptions(compression="lz4")
+Found = tuple[str, Any]  # digest of the file, entry
 
 
 def bad_schema() -> pa.Schema:
-    """Rows set aside while reading: where, why, what."""
-    return pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
+    """Rows set aside while reading: where, why, what; `place` is the hash of the where."""
+    texts = [(name, pa.string()) for name in ("file", "reason", "raw")]
+    return pa.schema([("place", pa.binary(8)), ("line", pa.int64()), *texts])
+
+
+def size_of(source: Source) -> int:
+    return sum(file.stat().st_size * (4 if file.suffix == ".gz" else 1) for file in files_of(source))
 
 
 def read_into(source: Source, seed: int, folder: Path, watch: Watcher) -> dict[str, Any]:
-    """Read a source into `rows.arrow` and `bad.arrow` of a folder; returns the counts."""
-    bits = _bits(source)
-    parts = [folder / f"part{number}.arrow" for number in range(1 << bits)]
-    bad: list[tuple[str, Bad]] = []
-    rows = _spread(source, seed, parts, bits, bad, watch)
-    _sorted_rows(parts, folder / "rows.arrow")
-    _write_bad(bad, folder / "bad.arrow")
-    for part in parts:
-        part.unlink(missing_ok=True)
-    return {"rows": rows, "bad": dict(sorted(Counter(entry.reason for _, entry in bad).items()))}
-
-
-def _bits(source: Source) -> int:
-    total = sum(file.stat().st_size * (4 if file.suffix == ".gz" else 1) for file in files_of(source))
-    return min(8, max(0, (total // PART_BYTES).bit_length()))
-
-
-def _spread(source: Source, seed: int, parts: list[Path], bits: int, bad: list[tuple[str, Bad]], watch: Watcher) -> int:
-    writers = [ipc.new_file(str(part), examples_schema(), options=PACKED) for part in parts]
-    rows, found = 0, read_source(source, seed)
+    """Read a source into `rows.arrow` and `bad.arrow` of a folder; returns the counts, and the rows of each batch."""
+    bits = min(8, max(0, (size_of(source) // PART_BYTES).bit_length()))
+    good = Spread(folder / "rows.arrow", examples_schema(), ("content", "file", "line"), bits)
+    bad = Spread(folder / "bad.arrow", bad_schema(), ("place", "file", "line", "reason", "raw"), bits)
+    reasons: Counter[str] = Counter()
+    found = read_source(source, seed)
     while chunk := list(islice(found, BATCH)):
-        bad += [(file, entry) for file, entry in chunk if isinstance(entry, Bad)]
-        good = [(file, entry) for file, entry in chunk if isinstance(entry, Example)]
-        _scatter(example_batch(source, good), writers, bits)
-        rows += len(good)
-        watch(f"reading {source.name}", rows, None)
-    for writer in writers:
-        writer.close()
-    return rows
+        examples = example_batch(source, [entry for entry in chunk if isinstance(entry[1], Example)])
+        good.add(examples)
+        fallen = bad_batch([entry for entry in chunk if isinstance(entry[1], Bad)])
+        bad.add(fallen)
+        reasons.update(fallen.column("reason").to_pylist())
+        watch(f"reading {source.name}", good.rows, None)
+    return {
+        "rows": good.rows,
+        "batches": good.write(),
+        "bad": dict(sorted(reasons.items())),
+        "bad_batches": bad.write(),
+    }
 
 
-def example_batch(source: Source, found: list[tuple[str, Example]]) -> pa.RecordBatch:
+class Spread:
+    """Rows spread over files by the leading bits of their first key, a hash; then joined to one file, sorted part by part."""
+
+    def __init__(self, path: Path, schema: pa.Schema, order: Sequence[str], bits: int) -> None:
+        self.path, self.schema, self.order, self.bits, self.rows = path, schema, order, bits, 0
+        self._paths = [path.with_name(f"{path.stem}{number}.part") for number in range(1 << bits)]
+        self._writers = [ipc.new_file(str(part), schema, options=PACKED) for part in self._paths]
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Put each row into the part that its key names."""
+        self.rows += batch.num_rows
+        heads = np.array([key[0] for key in batch.column(self.order[0]).to_pylist()], np.int64) >> (8 - self.bits)
+        places = np.argsort(heads, kind="stable")
+        ends = np.searchsorted(heads[places], np.arange(len(self._writers) + 1))
+        for number, writer in enumerate(self._writers):
+            if ends[number] < ends[number + 1]:
+                writer.write_batch(batch.take(pa.array(places[ends[number] : ends[number + 1]])))
+
+    def write(self) -> list[int]:
+        """Join the parts, each sorted, into batches of at most BATCH rows; returns the rows of each batch."""
+        sizes = []
+        with ipc.new_file(str(self.path), self.schema, options=PACKED) as writer:
+            for part, opened in zip(self._paths, self._writers, strict=True):
+                opened.close()
+                for batch in _sorted(part, self.order):
+                    writer.write_batch(batch)
+                    sizes.append(batch.num_rows)
+                part.unlink()
+        return sizes
+
+
+def _sorted(path: Path, order: Sequence[str]) -> list[pa.RecordBatch]:
+    with ipc.open_file(str(path)) as reader:
+        table, schema = reader.read_all(), reader.schema
+    # Arrow cannot sort binaries of a fixed size.
+    keys = pa.table({name: _sortable(table[name]) for name in order})
+    rows = pa.compute.sort_indices(keys, [(name, "ascending") for name in order])
+    batches: list[pa.RecordBatch] = table.take(rows).cast(schema).combine_chunks().to_batches(max_chunksize=BATCH)
+    return batches
+
+
+def _sortable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.binary()) if pa.types.is_fixed_size_binary(column.type) else column
+
+
+def example_batch(source: Source, found: list[Found]) -> pa.RecordBatch:
     """Examples as one Arrow batch, with the identity of each row."""
-    entries = [entry for _, entry in found]
+    entries: list[Example] = [entry for _, entry in found]
     anchor = pl.Series([entry.anchor for entry in entries], dtype=pl.String)
     positive = pl.Series([entry.positive for entry in entries], dtype=pl.String)
     negatives = [list(entry.negatives) for entry in entries]
@@ -96,43 +140,16 @@ def _typed(values: Any, kind: pa.DataType) -> pa.Array:
     return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
-def _scatter(batch: pa.RecordBatch, writers: list[Any], bits: int) -> None:
-    if not bits:
-        writers[0].write_batch(batch)
-        return
-    first = pl.Series([content[0] >> (8 - bits) for content in batch.column("content").to_pylist()], dtype=pl.Int64)
-    for number, writer in enumerate(writers):
-        taken = (first == number).arg_true()
-        if len(taken):
-            writer.write_batch(batch.take(taken.to_arrow()))
+def bad_batch(found: list[Found]) -> pa.RecordBatch:
+    """Rows set aside as one Arrow batch."""
+    rows = [(_place(file, entry), entry.line, file, entry.reason, entry.raw) for file, entry in found]
+    columns = list(zip(*rows, strict=True)) or [()] * len(bad_schema())
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, bad_schema(), strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=bad_schema())
 
 
-def _sorted_rows(parts: list[Path], path: Path) -> None:
-    order = [(name, "ascending") for name in ("content", "file", "line")]
-    with ipc.new_file(str(path), examples_schema(), options=PACKED) as writer:
-        for part in parts:
-            with ipc.open_file(str(part)) as reader:
-                table = reader.read_all()
-            binary = table.set_column(
-                table.schema.get_field_index("content"), "content", table["content"].cast(pa.binary())
-            )
-            ordered = binary.sort_by(order)
-            back = ordered.set_column(
-                ordered.schema.get_field_index("content"),
-                examples_schema().field("content"),
-                ordered["content"].cast(pa.binary(16)),
-            ).cast(examples_schema())
-            for batch in back.combine_chunks().to_batches(max_chunksize=BATCH):
-                writer.write_batch(batch)
-
-
-def _write_bad(bad: list[tuple[str, Bad]], path: Path) -> None:
-    ordered = sorted(bad, key=lambda found: (found[0], found[1].line, found[1].reason, found[1].raw))
-    columns = zip(*[(file, entry.line, entry.reason, entry.raw) for file, entry in ordered], strict=True)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns or [], bad_schema(), strict=False)]
-    with ipc.new_file(str(path), bad_schema(), options=PACKED) as writer:
-        if arrays:
-            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=bad_schema()))
+def _place(file: str, entry: Bad) -> bytes:
+    return hashlib.blake2b(f"{file}:{entry.line}".encode(), digest_size=8).digest()
 
 
 def batches_of(path: Path) -> Iterator[pa.RecordBatch]:

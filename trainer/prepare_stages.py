@@ -11,8 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +23,10 @@ from pyarrow import ipc
 from indexer.errors import UserError
 from indexer.files import canonical_json, sync_file, write_bytes
 from indexer.progress import Watcher
+from trainer.batches import Batches, Task, Workers
+from trainer.filters import OWN_THREADS
 from trainer.filters.verdicts import Filter, Verdicts
-from trainer.prepare_read import PACKED, batches_of, read_into
+from trainer.prepare_read import PACKED, read_into
 from trainer.recipe import Source
 
 VERDICTS = pa.schema([("reason", pa.string()), ("evidence", pa.string())])
@@ -49,7 +52,7 @@ def read_stage(source: Source, seed: int, folder: Path, watch: Watcher) -> Stage
 
 
 def filter_stage(
-    label: str, made: Filter, read: list[Stage], before: Stage | None, folder: Path, watch: Watcher
+    label: str, made: Filter, read: list[Stage], before: Stage | None, folder: Path, watch: Watcher, workers: Workers
 ) -> Stage:
     """Run a filter over what is still alive, or take what an earlier run found."""
     if (known := _finished(label, folder)) is not None:
@@ -57,8 +60,12 @@ def filter_stage(
     began = time.monotonic()
     learned = folder / "learned"
     learned.mkdir(exist_ok=True)
-    made.prepare(alive_batches(read, before), learned, watch)
-    counts = _judge(label, made, read, before, folder, watch)
+    if made.name in OWN_THREADS:
+        workers = Workers(1)
+    count = sum(len(stage.counts["batches"]) for stage in read)
+    batches = Batches(lambda: tasks(read, before), count, workers)
+    made.prepare(batches, learned, watch)
+    counts = _judge(label, made, batches, folder, watch)
     return _finish(label, folder, counts, time.monotonic() - began, ("alive.bin", "verdicts.arrow"))
 
 
@@ -78,76 +85,76 @@ def _finish(label: str, folder: Path, counts: dict[str, Any], seconds: float, ma
     return Stage(label, folder, counts, seconds)
 
 
-def all_batches(read: list[Stage]) -> Iterator[pa.RecordBatch]:
-    """Every row that was read: source after source in the recipe's order, each in the order of its hashes."""
-    for stage in read:
-        yield from batches_of(stage.folder / "rows.arrow")
+def tasks(read: list[Stage], before: Stage | None) -> Iterator[Task]:
+    """Every batch that was read, source after source in the recipe's order, with the rows that `before` left alive."""
+    alive = (before.folder / "alive.bin").open("rb") if before else None
+    try:
+        for stage in read:
+            for number, rows in enumerate(stage.counts["batches"]):
+                yield Task(stage.folder / "rows.arrow", number, rows, alive.read(rows) if alive else b"\1" * rows)
+    finally:
+        if alive:
+            alive.close()
 
 
-def alive_batches(read: list[Stage], before: Stage | None) -> Iterator[pa.RecordBatch]:
-    """The rows that a stage left alive; all where there is none. Empty batches are left out."""
-    for batch, mask in _masked(read, before):
-        kept = batch if mask.all() else batch.filter(pa.array(mask))
-        if kept.num_rows:
-            yield kept
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a filter said of one batch: a row of VERDICTS for each row that was alive, and counts by source."""
+
+    verdicts: pa.RecordBatch
+    dropped: Counter[tuple[str, str]]  # source, reason
+    counted: Counter[tuple[str, str, str]]  # source, evidence column, value
 
 
-def _masked(read: list[Stage], before: Stage | None) -> Iterator[tuple[pa.RecordBatch, np.ndarray[Any, Any]]]:
-    if before is None:
-        for batch in all_batches(read):
-            yield batch, np.ones(batch.num_rows, bool)
-        return
-    with (before.folder / "alive.bin").open("rb") as file:
-        for batch in all_batches(read):
-            yield batch, np.frombuffer(file.read(batch.num_rows), bool)
-
-
-def _judge(
-    label: str, made: Filter, read: list[Stage], before: Stage | None, folder: Path, watch: Watcher
-) -> dict[str, Any]:
-    counts: Counter[tuple[str, str]] = Counter()
+def _judge(label: str, made: Filter, batches: Batches, folder: Path, watch: Watcher) -> dict[str, Any]:
+    dropped: Counter[tuple[str, str]] = Counter()
+    counted: Counter[tuple[str, str, str]] = Counter()
     judged = 0
     with (
         (folder / "alive.bin").open("wb") as alive,
         ipc.new_file(str(folder / "verdicts.arrow"), VERDICTS, options=PACKED) as writer,
     ):
-        for batch, mask in _masked(read, before):
-            chosen = batch if mask.all() else batch.filter(pa.array(mask))
-            reasons, written = _verdicts(label, made, chosen, folder / "learned")
-            writer.write_batch(written)
-            _leave(mask, reasons, alive)
-            fallen = [row for row, reason in enumerate(reasons) if reason is not None]
-            sources = chosen.column("source")
-            counts.update((sources[row].as_py(), str(reasons[row])) for row in fallen)
-            judged += chosen.num_rows
+        for task, found in batches.judged(partial(judge_batch, label, made, folder / "learned")):
+            writer.write_batch(found.verdicts)
+            mask = np.frombuffer(task.alive, bool).copy()
+            mask[mask] = found.verdicts.column("reason").is_null().to_numpy(zero_copy_only=False)
+            alive.write(mask.tobytes())
+            dropped += found.dropped
+            counted += found.counted
+            judged += found.verdicts.num_rows
             watch(label, judged, None)
-    return {"judged": judged, "dropped": _by_source(counts)}
+    return {"judged": judged, "dropped": nested(dropped), "counted": nested(counted)}
 
 
-def _verdicts(
-    label: str, made: Filter, batch: pa.RecordBatch, learned: Path
-) -> tuple[list[str | None], pa.RecordBatch]:
+def judge_batch(label: str, made: Filter, learned: Path, batch: pa.RecordBatch) -> Judged:
+    """Let a filter judge the alive rows of a batch. Raises UserError when what it says cannot be used."""
     found = made.judge(batch, learned) if batch.num_rows else Verdicts([], {})
-    reasons = list(found.reasons)
-    strange = {reason for reason in reasons if reason is not None} - set(made.reasons)
+    reasons = pa.array(found.reasons, pa.string())
+    strange = set(reasons.unique().to_pylist()) - {None} - set(made.reasons)
     if len(reasons) != batch.num_rows or strange:
         raise UserError(
             f"The filter {label!r} gave verdicts that cannot be used.", strange or len(reasons), "report this"
         )
-    arrays = [pa.array(reasons, pa.string()), pa.array(as_json(found.evidence, len(reasons)), pa.string())]
-    return reasons, pa.RecordBatch.from_arrays(arrays, schema=VERDICTS)
+    sources = batch.column("source")
+    fallen = reasons.is_valid()
+    dropped = Counter(zip(sources.filter(fallen).to_pylist(), reasons.drop_null().to_pylist(), strict=True))
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for name in getattr(made, "counted", ()):
+        values = found.evidence[name].to_pylist() if name in found.evidence else ()
+        pairs = zip(sources.to_pylist(), values, strict=False)
+        counted.update((source, name, value) for source, value in pairs if value is not None)
+    evidence = pa.array(as_json(found.evidence, len(reasons)), pa.string())
+    return Judged(pa.RecordBatch.from_arrays([reasons, evidence], schema=VERDICTS), dropped, counted)
 
 
-def _leave(mask: np.ndarray[Any, Any], reasons: list[str | None], alive: BinaryIO) -> None:
-    left = mask.copy()
-    left[mask] = [reason is None for reason in reasons]
-    alive.write(left.tobytes())
-
-
-def _by_source(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
-    grouped: dict[str, dict[str, int]] = {}
-    for (source, reason), number in sorted(counts.items()):
-        grouped.setdefault(source, {})[reason] = number
+def nested(counts: Mapping[Any, int]) -> dict[str, Any]:
+    """{("a", "b"): 1} → {"a": {"b": 1}}, keys in order."""
+    grouped: dict[str, Any] = {}
+    for (*path, last), number in sorted(counts.items()):
+        place = grouped
+        for key in path:
+            place = place.setdefault(key, {})
+        place[last] = number
     return grouped
 
 

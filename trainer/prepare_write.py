@@ -23,7 +23,7 @@ from trainer.examples import examples_schema
 from trainer.filters.near import is_pair
 from trainer.prepare import Planned
 from trainer.prepare_read import BATCH, batches_of
-from trainer.prepare_stages import Stage, all_batches
+from trainer.prepare_stages import Stage
 
 FILES = ("pairs.parquet", "triplets.parquet", "dropped.parquet")
 Told = tuple[list[str | None], list[str | None]]  # reasons, evidence
@@ -122,7 +122,7 @@ class Rows:
 
 def _told(read: list[Stage], judged: list[Stage]) -> Iterator[tuple[pa.RecordBatch, list[Told]]]:
     readers = [batches_of(stage.folder / "verdicts.arrow") for stage in judged]
-    for batch in all_batches(read):
+    for batch in (batch for stage in read for batch in batches_of(stage.folder / "rows.arrow")):
         yield (
             batch,
             [

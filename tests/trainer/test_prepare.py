@@ -19,6 +19,7 @@ import trainer.prepare_read as reading
 from indexer.errors import UserError
 from indexer.files import sha256
 from tests.trials import trials
+from trainer.batches import Workers
 from trainer.prepare import Report, check, only_filters, prepare
 from trainer.recipe import Recipe, load_recipe
 
@@ -165,6 +166,34 @@ def test_files_in_another_order_and_other_batches_give_the_same_bytes(
     assert digests(prepare(recipe, tmp_path / "out").out) == digests(made[1].out)
 
 
+@pytest.mark.slow
+def test_two_workers_give_the_same_bytes(
+    made: tuple[Recipe, Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BATCH", 37)
+    report = prepare(made[0], tmp_path / "out", workers=2)
+    assert digests(report.out) == digests(made[1].out)
+
+
+@pytest.mark.slow
+def test_what_a_worker_refuses_is_said_and_a_dead_worker_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BATCH", 37)
+    recipe = load_recipe(corpus(tmp_path))
+    with pytest.raises(UserError, match="cannot be used"), Workers(2) as workers:
+        list(workers.ordered(_refuse, range(9), 9))
+    monkeypatch.setattr("trainer.prepare_stages.judge_batch", _die)
+    with pytest.raises(UserError, match="--workers 1"):
+        prepare(recipe, tmp_path / "out", workers=2)
+
+
+def _refuse(_: object) -> None:
+    raise UserError("It cannot be used.", 1, "give another")
+
+
+def _die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_a_changed_filter_runs_only_itself_and_what_follows(tmp_path: Path) -> None:
     path = corpus(tmp_path)
     prepare(load_recipe(path), tmp_path / "out")
@@ -203,7 +232,15 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
         prepare(recipe, tmp_path)
 
 
-CHILD = "import sys; from pathlib import Path; from trainer.recipe import load_recipe; from trainer.prepare import prepare; prepare(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))"
+CHILD = """
+import sys
+from pathlib import Path
+import trainer.prepare_read as reading
+from trainer.prepare import prepare
+from trainer.recipe import load_recipe
+reading.BATCH = 500
+prepare(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]), workers=2)
+"""
 
 
 @pytest.mark.slow

@@ -28,6 +28,8 @@ FILTERS: Mapping[str, str] = {  # name → class, in the order in which a recipe
     "guard": "Guard",
 }
 
+OWN_THREADS = ("consistency", "margin", "guard")  # models and products of matrices use all cores by themselves
+
 
 def filter_class(name: str) -> Any:
     """The class of a filter, imported now."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from indexer.progress import Watcher
+from trainer.batches import mapped
 from trainer.filters.marks import MARK, Origins, kept_columns, keys
 from trainer.filters.verdicts import Verdicts
 
@@ -40,12 +41,12 @@ class Exact:
         origins, rows = Origins(), 0
         with ExitStack() as stack:
             parts = [stack.enter_context((workdir / f"keys{number}.bin").open("wb")) for number in range(PARTS)]
-            for batch in batches:
-                found = keys(batch, origins)
+            for keyed in mapped(batches, keys):
+                found = origins.number(keyed)
                 home = (found["high"] >> np.uint64(58)).astype(np.int64)
                 for number in np.unique(home):
                     parts[number].write(found[home == number].tobytes())
-                rows += batch.num_rows
+                rows += len(found)
                 watch(f"{self.name}: looking", rows, None)
         with (workdir / "marks.bin").open("wb") as marks:
             for number in range(PARTS):

@@ -19,21 +19,23 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = [("high", "<u8"), ("low", "<u8"), ("origin", "<u4"), ("line", "<i8")]
+Origin = tuple[str, str]  # source, file
+Keyed = tuple[np.ndarray[Any, Any], list[Origin]]
 MARK = np.dtype([*KEY, ("kept_origin", "<u4"), ("kept_line", "<i8"), ("similarity", "<f4")])
 
 
 class Origins:
     """A number for each (source, file), given in the order of first sight."""
 
-    def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
-        self.numbers: dict[tuple[str, str], int] = {
-            (source, file): number for number, (source, file) in enumerate(known)
-        }
+    def __init__(self, known: Iterable[Origin] = ()) -> None:
+        self.numbers: dict[Origin, int] = {origin: number for number, origin in enumerate(known)}
 
-    def number(self, sources: list[str], files: list[str]) -> list[int]:
-        """The numbers of a batch's rows; unseen ones are given the next."""
-        numbers = self.numbers
-        return [numbers.setdefault(pair, len(numbers)) for pair in zip(sources, files, strict=True)]
+    def number(self, keyed: Keyed) -> np.ndarray[Any, Any]:
+        """The keys of a batch with origins numbered for the whole corpus; unseen ones are given the next number."""
+        rows, found = keyed
+        numbers = np.array([self.numbers.setdefault(origin, len(self.numbers)) for origin in found], np.uint32)
+        rows["origin"] = numbers[rows["origin"]] if len(rows) else 0
+        return rows
 
     def save(self, path: Path) -> None:
         """Keep them as JSON."""
@@ -45,14 +47,16 @@ class Origins:
         return cls((source, file) for source, file in json.loads(path.read_bytes()))
 
 
-def keys(batch: pa.RecordBatch, origins: Origins) -> np.ndarray[Any, Any]:
-    """The keys of a batch's rows, as a structured array that also has room for marks."""
+def keys(batch: pa.RecordBatch) -> Keyed:
+    """The keys of a batch's rows, as a structured array that also has room for marks; origins as numbers of the list."""
     found = np.zeros(batch.num_rows, MARK)
     halves = np.frombuffer(b"".join(batch.column("content").to_pylist()), ">u8").reshape(-1, 2)
     found["high"], found["low"] = halves[:, 0], halves[:, 1]
-    found["origin"] = origins.number(batch.column("source").to_pylist(), batch.column("file").to_pylist())
+    numbers: dict[Origin, int] = {}
+    pairs = zip(batch.column("source").to_pylist(), batch.column("file").to_pylist(), strict=True)
+    found["origin"] = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
     found["line"] = batch.column("line").to_numpy()
-    return found
+    return found, list(numbers)
 
 
 def find(rows: np.ndarray[Any, Any], marks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -85,7 +89,7 @@ def kept_columns(batch: pa.RecordBatch, folder: Path) -> tuple[np.ndarray[Any, A
     import pyarrow as pa
 
     origins, marks = Origins.load(folder / "origins.json"), saved_marks(folder)
-    place = find(keys(batch, origins), marks)
+    place = find(origins.number(keys(batch)), marks)
     marked = place >= 0
     met = marks[np.where(marked, place, 0)] if len(marks) else np.zeros(len(place), MARK)
     names = list(origins.numbers)

@@ -3,11 +3,12 @@
 MinHash with locality-sensitive hashing: two pairs are compared when some band of their signatures agrees, a band holding
 entries of both sides, so thousands of pairs that share one popular question do not meet. A pair goes when both sides
 are alike by at least `threshold`. Triplets are left alone, as in the papers: one anchor with many negatives is no copy.
-Signatures (512 bytes a row) and band entries lie on disk; memory is one part of them.
+Signatures (512 bytes a row) and band entries lie on disk; memory is one part of them, and 12 bytes a row.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -18,7 +19,8 @@ import numpy as np
 
 from indexer.errors import UserError
 from indexer.progress import Watcher
-from trainer.filters.marks import MARK, Origins, kept_columns, keys
+from trainer.batches import mapped
+from trainer.filters.marks import MARK, Keyed, Origins, kept_columns, keys
 from trainer.filters.shingles import BANDS, HASHES, Matrix, bands, signatures, similar
 from trainer.filters.verdicts import Verdicts
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 PARTS = 8  # files per band
 BLOCK = 50_000  # candidates compared at a time
+SIGNED = np.dtype([("both", "<u4", 2 * HASHES)])
 ENTRY = np.dtype([("band", "<u8"), ("row", "<i8")])
 
 
@@ -52,9 +55,8 @@ class Near:
         total = self._sign(batches, origins, workdir, watch)
         parent = np.arange(total)
         alike = np.ones(total, np.float32)
-        if total:
-            signed = np.memmap(workdir / "signatures.bin", np.uint32, "r", shape=(total, 2 * HASHES))
-            for number in range(BANDS * PARTS):
+        with Fixed(workdir / "signatures.bin", SIGNED) as signed:
+            for number in range(BANDS * PARTS if total else 0):
                 self._compare(np.fromfile(workdir / f"bands{number}.bin", ENTRY), signed, parent, alike)
                 watch(f"{self.name}: comparing", number + 1, BANDS * PARTS)
         _mark(workdir, parent, alike)
@@ -70,21 +72,21 @@ class Near:
             ]
             signed = stack.enter_context((workdir / "signatures.bin").open("wb"))
             known = stack.enter_context((workdir / "keys.bin").open("wb"))
-            for batch in batches:
-                chosen = batch.filter(is_pair(batch))
-                sides = [signatures(chosen.column(side)) for side in ("anchor", "positive")]
-                signed.write(np.hstack(sides).tobytes())
-                known.write(keys(chosen, origins).tobytes())
-                _spread(bands(*sides), total, files)
-                total += chosen.num_rows
+            for sides, banded, keyed in mapped(batches, signed_pairs):
+                signed.write(sides.tobytes())
+                known.write(origins.number(keyed).tobytes())
+                _spread(banded, total, files)
+                total += len(sides)
                 watch(f"{self.name}: signing", total, None)
         return total
 
-    def _compare(self, entries: Matrix, signed: Matrix, parent: Matrix, alike: Matrix) -> None:
+    def _compare(self, entries: Matrix, signed: Fixed, parent: Matrix, alike: Matrix) -> None:
         later, earlier = candidates(entries)
         for start in range(0, len(later), BLOCK):
             one, other = later[start : start + BLOCK], earlier[start : start + BLOCK]
-            first, second = signed[one], signed[other]
+            rows, places = np.unique(np.concatenate([one, other]), return_inverse=True)
+            known = signed.rows(rows)["both"]
+            first, second = known[places[: len(one)]], known[places[len(one) :]]
             sides = (similar(first[:, :HASHES], second[:, :HASHES]), similar(first[:, HASHES:], second[:, HASHES:]))
             least = np.minimum(*sides)
             good = least >= self.threshold - 1e-9
@@ -96,6 +98,32 @@ class Near:
         """Every marked pair goes, with the place of the one that stays and how alike they are."""
         marked, columns = kept_columns(batch, workdir)
         return Verdicts(["near duplicate" if hit else None for hit in marked], columns)
+
+
+class Fixed:
+    """A file of records of one size, read by their numbers: unlike a mapped file it does not stay in memory."""
+
+    def __init__(self, path: Path, record: np.dtype[Any]) -> None:
+        self._file, self._record = path.open("rb"), record
+
+    def __enter__(self) -> Fixed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def rows(self, numbers: Matrix) -> Matrix:
+        """The records of these numbers, in their order."""
+        size, handle = self._record.itemsize, self._file.fileno()
+        content = b"".join([os.pread(handle, size, number * size) for number in numbers.tolist()])
+        return np.frombuffer(content, self._record)
+
+
+def signed_pairs(batch: pa.RecordBatch) -> tuple[Matrix, Matrix, Keyed]:
+    """Of a batch's pairs: signatures of both sides, band entries, keys."""
+    chosen = batch.filter(is_pair(batch))
+    sides = [signatures(chosen.column(side)) for side in ("anchor", "positive")]
+    return np.hstack(sides), bands(*sides), keys(chosen)
 
 
 def is_pair(batch: pa.RecordBatch) -> pa.Array:
@@ -136,7 +164,7 @@ def _mark(workdir: Path, parent: Matrix, alike: Matrix) -> None:
     root = parent[later]
     while (parent[root] != root).any():
         root = parent[root]
-    known = np.fromfile(workdir / "keys.bin", MARK) if not len(parent) else np.memmap(workdir / "keys.bin", MARK, "r")
-    marks, kept = np.array(known[later]), known[root]
+    with Fixed(workdir / "keys.bin", MARK) as known:
+        marks, kept = known.rows(later).copy(), known.rows(root)
     marks["kept_origin"], marks["kept_line"], marks["similarity"] = kept["origin"], kept["line"], alike[later]
     (workdir / "marks.bin").write_bytes(marks[np.argsort(marks["high"], kind="stable")].tobytes())
