@@ -82,6 +82,23 @@ def test_a_row_is_judged_by_itself() -> None:
         assert [verdict.evidence[name][0].as_py() for verdict in single] == column.to_pylist()
 
 
+def test_only_the_beginning_counts_and_equal_ones_are_judged_alike() -> None:
+    tail = " Der Ausschuss trifft sich morgen."
+    start = (ENGLISH + " " + ENGLISH)[:100]
+    texts = [start + tail, "\n " + start.replace(" ", "  ") + tail, start, GERMAN, start]
+    evidence = Language().judge(batch_of([(GERMAN, text, "s") for text in texts]), Path()).evidence
+    scores = evidence["positive_language_score"].to_pylist()
+    assert evidence["positive_language"].to_pylist() == ["en", "en", "en", "de", "en"]
+    assert scores[0] == scores[1] == scores[2] == scores[4] != scores[3]
+    assert scores[3] == evidence["anchor_language_score"][0].as_py()
+
+
+def test_a_batch_of_triplets_alone() -> None:
+    verdicts = Language(unsure="drop").judge(batch_of([(GERMAN, FRENCH, "s")] * 2, [["x"], ["y", "z"]]), Path())
+    assert list(verdicts.reasons) == [None, None]
+    assert all(column.to_pylist() == [None, None] for column in verdicts.evidence.values())
+
+
 def test_no_rows() -> None:
     verdicts = Language().judge(batch_of([]), Path())
     assert list(verdicts.reasons) == []

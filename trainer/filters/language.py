@@ -48,6 +48,7 @@ class Language:
     model: str = LITE  # or the path of any fastText model
 
     name: ClassVar[str] = "language"
+    counted: ClassVar[tuple[str, ...]] = ("anchor_language", "positive_language")  # into the card, by source
     reasons: ClassVar[Mapping[str, str]] = {
         "other language": "a side is surely in a language that is not wanted",
         "unsure": "no side is surely in any language, and the recipe drops such rows",
@@ -81,31 +82,41 @@ class Language:
 
     def judge(self, batch: pa.RecordBatch, workdir: Path) -> Verdicts:
         """Evidence: per side that was looked at, the likeliest language and its probability."""
-        import pyarrow as pa
+        import pyarrow.compute as pc
 
-        rows = batch.num_rows
-        pairs = [not negatives for negatives in batch.column("negatives").to_pylist()]
+        pairs = pc.equal(pc.list_value_length(batch.column("negatives")), 0)
         judged = ("anchor", "positive") if self.sides == "both" else (self.sides,)
         guesses = {side: self._guesses(batch.column(side), pairs) for side in judged}
         evidence = {}
-        for side, found in guesses.items():
-            evidence[f"{side}_language"] = pa.array([guess and guess[0] for guess in found], pa.string())
-            evidence[f"{side}_language_score"] = pa.array(
-                [guess and round(guess[1], 4) for guess in found], pa.float64()
-            )
-        return Verdicts([self._verdict([found[row] for found in guesses.values()]) for row in range(rows)], evidence)
+        for side, (languages, scores) in guesses.items():
+            evidence[f"{side}_language"] = languages
+            evidence[f"{side}_language_score"] = pc.round(scores, 4)
+        return Verdicts(self._reasons(list(guesses.values()), pairs), evidence)
 
-    def _guesses(self, texts: pa.Array, judged: Sequence[bool]) -> list[Guess | None]:
+    def _guesses(self, texts: pa.Array, pairs: pa.BooleanArray) -> tuple[pa.StringArray, pa.DoubleArray]:
+        """Language and probability per row, null for triplets; beginnings that are equal are guessed once."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
-        chosen = iter(guess(_beginnings(texts.filter(pa.array(judged, pa.bool_())), self.characters), self.model))
-        return [next(chosen) if wanted else None for wanted in judged]
+        beginnings = pc.dictionary_encode(_beginnings(pc.if_else(pairs, texts, None), self.characters))
+        found = guess(beginnings.dictionary.to_pylist(), self.model)
+        languages = pa.array([language for language, _ in found], pa.string())
+        scores = pa.array([score for _, score in found], pa.float64())
+        return languages.take(beginnings.indices), scores.take(beginnings.indices)
 
-    def _verdict(self, sides: Sequence[Guess | None]) -> str | None:
-        sure = [side[0] for side in sides if side and side[1] >= self.threshold]
-        if any(language not in self._wanted() for language in sure):
-            return "other language"
-        return "unsure" if self.unsure == "drop" and not sure and any(sides) else None
+    def _reasons(self, sides: Sequence[tuple[pa.Array, pa.Array]], pairs: pa.BooleanArray) -> list[str | None]:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        wanted = pa.array(sorted(self._wanted()), pa.string())
+        sure = [np.asarray(scores.fill_null(0.0)) >= self.threshold for _, scores in sides]
+        other = [np.asarray(pc.invert(pc.is_in(languages, wanted))) for languages, _ in sides]
+        reasons = np.full(len(pairs), None, object)
+        if self.unsure == "drop":
+            reasons[np.asarray(pairs) & ~np.any(sure, 0)] = "unsure"
+        reasons[np.any(np.logical_and(sure, other), 0)] = "other language"
+        return list(reasons)
 
     def _wanted(self) -> frozenset[str]:
         return _canonical(tuple(self.languages))
@@ -159,14 +170,13 @@ def _opened(file: Path) -> Any:
         raise UserError(f"language: fastText cannot open this model: {error}", file, "Download it again.") from error
 
 
-def _beginnings(texts: pa.Array, characters: int) -> list[str]:
+def _beginnings(texts: pa.Array, characters: int) -> pa.Array:
     """The first characters of each text with its runs of white space as one space: fastText reads one line."""
-    import pyarrow.compute as pc
+    from trainer.normal import as_series
 
-    longer = pc.utf8_slice_codeunits(texts, 0, 2 * characters)  # white space may take half of it
-    plain = pc.utf8_trim_whitespace(pc.replace_substring_regex(longer, r"\s+", " "))
-    found: list[str] = pc.utf8_slice_codeunits(plain, 0, characters).to_pylist()
-    return found
+    longer = as_series(texts).str.slice(0, 2 * characters)  # white space may take half of it
+    plain = longer.str.replace_all(r"[\t\n\f\r ]{2,}|[\t\n\f\r]", " ").str.strip_chars()
+    return plain.str.slice(0, characters).to_arrow()
 
 
 _language = lru_cache(maxsize=4096)(language_of)
