@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from indexer.progress import Watcher
 from trainer.examples import examples_schema
 from trainer.normal import content_hashes
 from trainer.recipe import Source
-from trainer.sources import files_of, read_source
+from trainer.sources import read_source, size_of
 from trainer.sources_shapes import Example
 from trainer.sources_tables import Bad
 
@@ -40,17 +40,13 @@ def bad_schema() -> pa.Schema:
     return pa.schema([("place", pa.binary(8)), ("line", pa.int64()), *texts])
 
 
-def size_of(source: Source) -> int:
-    return sum(file.stat().st_size * (4 if file.suffix == ".gz" else 1) for file in files_of(source))
-
-
-def read_into(source: Source, seed: int, folder: Path, watch: Watcher) -> dict[str, Any]:
-    """Read a source into `rows.arrow` and `bad.arrow` of a folder; returns the counts, and the rows of each batch."""
+def read_into(source: Source, seed: int, inputs: Collection[str], folder: Path, watch: Watcher) -> dict[str, Any]:
+    """Read a source, whose tables must still have the digests `inputs`, into `rows.arrow` and `bad.arrow` of a folder; returns the counts, and the rows of each batch."""
     bits = min(8, max(0, (size_of(source) // PART_BYTES).bit_length()))
     good = Spread(folder / "rows.arrow", examples_schema(), ("content", "file", "line"), bits)
     bad = Spread(folder / "bad.arrow", bad_schema(), ("place", "file", "line", "reason", "raw"), bits)
     reasons: Counter[str] = Counter()
-    found = read_source(source, seed)
+    found = read_source(source, seed, inputs)
     while chunk := list(islice(found, BATCH)):
         examples = example_batch(source, [entry for entry in chunk if isinstance(entry[1], Example)])
         good.add(examples)

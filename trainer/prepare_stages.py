@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,12 +42,12 @@ class Stage:
     seconds: float
 
 
-def read_stage(source: Source, seed: int, folder: Path, watch: Watcher) -> Stage:
+def read_stage(source: Source, seed: int, inputs: Collection[str], folder: Path, watch: Watcher) -> Stage:
     """Read a source, or take what an earlier run read."""
     if (known := _finished(source.name, folder)) is not None:
         return known
     began = time.monotonic()
-    counts = read_into(source, seed, folder, watch)
+    counts = read_into(source, seed, inputs, folder, watch)
     return _finish(source.name, folder, counts, time.monotonic() - began, ("rows.arrow", "bad.arrow"))
 
 

@@ -12,32 +12,27 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from indexer.errors import UserError
 from trainer.examples import Task
+from trainer.sources_origin import Origin, check_origin, located, masked
 
 T = TypeVar("T")
-Format = Literal["auto", "jsonl", "csv", "tsv", "parquet", "beir", "nli", "labels", "duplicates"]
 FIELDS = ("anchor", "positive", "negative", "negatives", "score", "negation", "label", "text")
 TYPES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 TYPES |= {dict: "a table", tuple: "a list", list: "a list"}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where raw examples lie and what they are. `weight`: hand-set quality; `partners`: pairs made of each labelled text."""
+class Source(Origin):
+    """Raw examples to train on. `weight`: hand-set quality; `partners`: pairs made of each labelled text."""
 
-    name: str
-    path: tuple[Path, ...]
-    format: Format = "auto"
-    fields: Mapping[str, str] = field(default_factory=dict)
     weight: float = 1.0
     licence: str = "unknown"
     task: Task = "retrieval"
-    split: str = "train"
     partners: int = 2
 
 
@@ -51,15 +46,24 @@ class FilterStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdout:
+class Holdout(Origin):
     """A set that training must not have seen. Of a BEIR folder: the queries of `split`, and `passages` of its corpus."""
 
-    name: str
-    path: tuple[Path, ...]
-    format: Format = "auto"
-    fields: Mapping[str, str] = field(default_factory=dict)
     split: str = "test"
     passages: Literal["judged", "all", "none"] = "judged"
+
+
+@dataclass(frozen=True, slots=True)
+class NegationStep:
+    """Which sources' kept pairs become negation triplets: `most` of them at most; `probes` of each split for measuring.
+
+    Positives with more than `max_words` are left alone: one denied sentence in a long text is not the text's opposite."""
+
+    sources: tuple[str, ...]
+    max_words: int = 40
+    most: int | None = None
+    probes: int = 2_000
+    llm: Any = field(default=None, metadata={"given": True})  # tried where the rules abstain
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Recipe:
     holdouts: tuple[Holdout, ...] = ()
     seed: int = 0
     whitelist: Path | None = None  # rows that no filter may drop, see `trainer.whitelist`
+    negation: NegationStep | None = None
     batch_budget: int | None = None  # examples that training is planned to draw: gives effective epochs per source
 
 
@@ -81,9 +86,9 @@ def load_recipe(path: Path) -> Recipe:
 
 def parse_recipe(raw: Mapping[str, Any], folder: Path) -> Recipe:
     """The same from a table already read; relative paths start at `folder`."""
-    known = ("seed", "batch_budget", "source", "filters", "holdout", "whitelist")
+    known = ("seed", "batch_budget", "source", "filters", "holdout", "whitelist", "negation")
     refuse_unknown(raw, known, "the recipe")
-    sources = tuple(parsed(Source, table, "[[source]]", folder) for table in _tables(raw, "source"))
+    sources = tuple(located(parsed(Source, table, "[[source]]", folder), folder) for table in _tables(raw, "source"))
     if not sources:
         raise UserError(
             "The recipe has no source.", "no [[source]] table", 'add [[source]] with name = "…", path = "…"'
@@ -91,9 +96,10 @@ def parse_recipe(raw: Mapping[str, Any], folder: Path) -> Recipe:
     recipe = Recipe(
         sources,
         _steps(_tables(raw, "filters")),
-        tuple(parsed(Holdout, table, "[[holdout]]", folder) for table in _tables(raw, "holdout")),
+        tuple(located(parsed(Holdout, table, "[[holdout]]", folder), folder) for table in _tables(raw, "holdout")),
         typed(raw.get("seed", 0), int, "seed"),
         folder / typed(raw["whitelist"], str, "whitelist") if "whitelist" in raw else None,
+        _negation(typed(raw["negation"], dict, "negation"), folder) if "negation" in raw else None,
         typed(raw["batch_budget"], int, "batch_budget") if "batch_budget" in raw else None,
     )
     _check(recipe)
@@ -161,7 +167,7 @@ def _plain(value: Any, kind: Any, where: str, folder: Path | None) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        given = f"{value!r} ({TYPES.get(type(value), type(value).__name__)})"
+        given = f"{masked(repr(value))} ({TYPES.get(type(value), type(value).__name__)})"
         raise UserError(f"{where} has the wrong type.", given, f"give {TYPES.get(kind, kind)}")
     return value
 
@@ -189,19 +195,39 @@ def _steps(tables: list[dict[str, Any]]) -> tuple[FilterStep, ...]:
     return tuple(steps)
 
 
+def _negation(table: dict[str, Any], folder: Path) -> NegationStep:
+    step = parsed(NegationStep, {key: value for key, value in table.items() if key != "llm"}, "[negation]")
+    if "llm" not in table:
+        return step
+    from trainer.negation_llm import LlmSettings
+
+    llm = typed(table["llm"], dict, "llm of [negation]")
+    return replace(step, llm=parsed(LlmSettings, llm, "[negation.llm]", folder))
+
+
 def _check(recipe: Recipe) -> None:
-    for kind, named in (("[[source]]", recipe.sources), ("[[holdout]]", recipe.holdouts)):
+    kinds: tuple[tuple[str, tuple[Origin, ...]], ...]
+    kinds = (("[[source]]", recipe.sources), ("[[holdout]]", recipe.holdouts))
+    for kind, named in kinds:
         names = [entry.name for entry in named]
         twice = next((name for name in names if names.count(name) > 1 or not name.strip()), None)
         if twice is not None:
             raise UserError(f"Each {kind} needs a name of its own.", twice, "rename one of them")
         for entry in named:
+            check_origin(entry, kind)
             refuse_unknown(entry.fields, FIELDS, f"fields of {entry.name!r}")
     for source in recipe.sources:
         if not 0 < source.weight < float("inf") or source.partners < 1:
             raise UserError(f"{source.name!r}: weight and partners must be above zero.", source.weight, "give 1.0")
     if recipe.batch_budget is not None and recipe.batch_budget < 1:
         raise UserError("batch_budget must be above zero.", recipe.batch_budget, "give steps × batch size")
+    if recipe.negation:
+        refuse_unknown(recipe.negation.sources, [source.name for source in recipe.sources], "sources of [negation]")
+        if min(recipe.negation.probes, recipe.negation.most or 0) < 0 or not recipe.negation.sources:
+            raise UserError("[negation] needs sources, and no number below zero.", recipe.negation, 'sources = ["nli"]')
+    slashed = next((source.name for source in recipe.sources if "/" in source.name), None)
+    if slashed is not None:
+        raise UserError("The name of a source holds a slash.", slashed, "leave it out: made rows use it")
     guarded = any(step.name == "leakage" for step in recipe.filters)
     if guarded != bool(recipe.holdouts):
         missing = "[[holdout]]" if guarded else '{name = "leakage"} among the filters'

@@ -6,6 +6,7 @@ example is the line of its judgement.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ def judgements(path: Path) -> tuple[Judged, list[Bad]]:
             continue
         line, row = entry
         try:
-            kind = judged.relevant if float(row["score"]) > 0 else judged.irrelevant
+            kind = judged.relevant if _grade(row["score"]) > 0 else judged.irrelevant
             kind[row["query-id"]].append((line, row["corpus-id"]))
         except KeyError as error:
             raise UserError(
@@ -96,6 +97,13 @@ def judgements(path: Path) -> tuple[Judged, list[Bad]]:
         except ValueError:
             bad.append(unfit(line, "wrong type", row))
     return judged, bad
+
+
+def _grade(text: str) -> float:
+    grade = float(text)
+    if not math.isfinite(grade):
+        raise ValueError(text)
+    return grade
 
 
 def texts_by_id(path: Path, wanted: set[str] | None) -> tuple[dict[str, str], list[Bad]]:
@@ -118,7 +126,11 @@ def _fault(entry: Row) -> Bad | None:
         return unfit(line, "missing field", row)
     if not all(isinstance(part, str) for part in parts):
         return unfit(line, "wrong type", row)
-    return unfit(line, "broken text", row) if any("\ud800" <= char <= "\udfff" for char in "".join(parts)) else None
+    try:
+        "".join(parts).encode()
+    except UnicodeEncodeError:
+        return unfit(line, "broken text", row)
+    return None
 
 
 def _examples(judged: Judged, queries: dict[str, str], corpus: dict[str, str]) -> Iterator[Example | Bad]:

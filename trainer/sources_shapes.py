@@ -25,6 +25,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {  # what a field is usually called, firs
     "label": ("label",),
     "text": ("text", "sentence", "query"),
 }
+OPTIONAL = ("negative", "score", "negation")  # fields of a pair that a row may lack
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,15 @@ def pairs(rows: Rows, fields: Mapping[str, str]) -> Iterator[Example | Bad]:
 
 
 def _pair(line: int, row: dict[str, Any], fields: Mapping[str, str]) -> Example:
-    negatives = row.get(fields.get("negative", ""))
+    negatives, score, negation = (row.get(fields[name]) if name in fields else None for name in OPTIONAL)
     several = negatives if isinstance(negatives, list) else [] if negatives is None else [negatives]
     return Example(
         line,
         _text(row, fields["anchor"]),
         _text(row, fields["positive"]),
         tuple(_clean(text) for text in several),
-        _number(row.get(fields.get("score", ""))),
-        _flag(row.get(fields.get("negation", ""))),
+        _number(score),
+        _flag(negation),
     )
 
 
@@ -104,7 +105,7 @@ def _number(value: Any) -> float | None:
     if value is None or value == "":
         return None
     try:
-        number = float("nan") if isinstance(value, bool) else float(value)
+        number = float("nan") if isinstance(value, bool | bytes) else float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise _UnfitError("wrong type") from error
     if not abs(number) < float("inf"):
@@ -139,7 +140,7 @@ def _by_premise(rows: Rows, fields: Mapping[str, str]) -> tuple[Any, Any, list[B
     entailed: dict[str, list[tuple[int, str]]] = defaultdict(list)
     against: dict[str, list[tuple[int, str]]] = defaultdict(list)
     rest: list[Bad] = []
-    kinds = {"entailment": entailed, "0": entailed, "contradiction": against, "2": against}
+    kinds = {"entailment": entailed, "0": entailed, "contradiction": against, "2": against}  # 1: neutral
     for entry in rows:
         if isinstance(entry, Bad):
             rest.append(entry)
@@ -147,9 +148,10 @@ def _by_premise(rows: Rows, fields: Mapping[str, str]) -> tuple[Any, Any, list[B
         line, row = entry
         try:
             premise, text = _text(row, fields["anchor"]), _text(row, fields["positive"])
-            kind = kinds.get(_label(row, fields["label"]))
+            label = _label(row, fields["label"]).lower()
+            kind = kinds.get(label)
             if kind is None:
-                raise _UnfitError("neutral")
+                raise _UnfitError("neutral" if label in ("neutral", "1") else "unknown label")
             kind[premise].append((line, text))
         except _UnfitError as error:
             rest.append(unfit(line, str(error), row))
@@ -211,7 +213,7 @@ def duplicates(rows: Rows, fields: Mapping[str, str]) -> Iterator[Example | Bad]
             first, second = _text(row, fields["anchor"]), _text(row, fields["positive"])
             kind = {"1": same, "true": same, "0": other, "false": other}.get(_label(row, fields["label"]).lower())
             if kind is None:
-                raise _UnfitError("wrong type")
+                raise _UnfitError("unknown label")
             kind[first].append((line, second))
         except _UnfitError as error:
             yield unfit(line, str(error), row)

@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import re
+import sqlite3
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,16 @@ def test_leakage(tmp_path: Path) -> None:
     assert evidence["holdout"].to_pylist()[0] == "h"
     assert evidence["side"].to_pylist()[3] == "negative"
     assert evidence["known"].to_pylist()[4] == query
+
+
+def test_a_hold_out_set_may_lie_in_a_database(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "held.db") as database:
+        database.execute("create table held (question text, answer text)")
+        database.execute("insert into held values ('who lives in the old town', 'monks')")
+    held = Holdout("h", url=f"sqlite:///{tmp_path}/held.db", query="select question, answer from held")
+    found = batch(("Who lives in the old town", "monks"), ("who lives here", "nobody"))
+    assert reasons(Leakage(holdouts=(held,)), found, tmp_path) == ["hold-out query", None]
+    database.close()
 
 
 @pytest.mark.data

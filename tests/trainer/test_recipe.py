@@ -14,6 +14,7 @@ from trainer.recipe import FilterStep, load_recipe, parse_recipe
 
 HERE = Path("/somewhere")
 SOURCE = {"name": "a", "path": "a.jsonl"}
+SQL = {"url": "postgresql://user:hush@host/shop", "query": "select 1"}
 
 
 def recipe(**extra: Any) -> Any:
@@ -27,6 +28,27 @@ def test_a_small_recipe_has_the_defaults_and_paths_from_its_own_folder() -> None
     assert make_filter(made.filters[0]) == Near(threshold=1.0)
 
 
+def test_sources_of_every_kind() -> None:
+    name = {"name": "b", "dataset": "owner/name", "config": "en", "split": "validation", "fetch": True}
+    table = {"name": "c", "url": "sqlite:///shop.db", "query": "select * from t", "format": "sql"}
+    made = recipe(source=[SOURCE, name, table])
+    assert (made.sources[1].dataset, made.sources[1].split, made.sources[1].path) == ("owner/name", "validation", ())
+    assert made.sources[2].url == "sqlite:////somewhere/shop.db"
+    rooted = recipe(source=[table | {"url": "sqlite:////elsewhere/shop.db"}])
+    assert rooted.sources[0].url == "sqlite:////elsewhere/shop.db"
+
+
+@pytest.mark.parametrize("given", [SQL["url"], [SQL["url"]], {"is": "postgresql://host/shop?password=hush"}])
+def test_a_password_is_never_shown(given: Any) -> None:
+    try:
+        shown = repr(recipe(source=[{"name": "a", "query": "select 1", "url": given}]))
+    except UserError as error:
+        shown = str(error)
+        assert "***" in shown
+    assert "shop" in shown or given == SQL["url"]
+    assert "hush" not in shown
+
+
 def test_a_filter_used_twice_has_two_labels() -> None:
     made = recipe(filters=[{"name": "length"}, {"name": "length", "max_words": 9}])
     assert [step.label for step in made.filters] == ["length", "length 2"]
@@ -38,7 +60,7 @@ def test_a_filter_used_twice_has_two_labels() -> None:
         ({"sorce": []}, ["'sorce'", "did you mean 'source'"]),
         ({"source": []}, ["no source"]),
         ({"source": [SOURCE | {"licens": "x"}]}, ["'licens'", "did you mean 'licence'"]),
-        ({"source": [{"name": "a"}]}, ["lacks 'path'"]),
+        ({"source": [{"path": "a"}]}, ["lacks 'name'"]),
         ({"source": [SOURCE, SOURCE]}, ["a name of its own"]),
         ({"source": [SOURCE | {"weight": "much"}]}, ["weight", "a text", "give a number"]),
         ({"source": [SOURCE | {"weight": 0}]}, ["above zero"]),
@@ -54,6 +76,19 @@ def test_a_filter_used_twice_has_two_labels() -> None:
         ({"source": [SOURCE], "filters": [{"name": "leakage"}]}, ["need each other", "[[holdout]]"]),
         ({"source": [SOURCE], "holdout": [{"name": "h", "path": "h"}]}, ["need each other", "leakage"]),
         ({"source": [SOURCE], "batch_budget": 0}, ["above zero"]),
+        ({"source": [{"name": "a"}]}, ["[[source]] 'a' says not where", "no path, url or dataset", "give one of"]),
+        ({"source": [SOURCE | {"path": []}]}, ["says not where"]),
+        ({"source": [SOURCE | SQL]}, ["in two places", "path and url"]),
+        ({"source": [SOURCE | {"dataset": "o/n"}]}, ["in two places", "path and dataset"]),
+        ({"source": [{"name": "a", "url": SQL["url"]}]}, ["needs a query", "url without query"]),
+        ({"source": [{"name": "a"} | SQL | {"query": "  "}]}, ["needs a query"]),
+        ({"source": [{"name": "a"} | SQL | {"format": "csv"}]}, ["not for a url", "one of: auto", "sql"]),
+        ({"source": [SOURCE | {"format": "sql"}]}, ["not for a path"]),
+        ({"source": [SOURCE | {"query": "select 1"}]}, ["query belongs to a url", "remove it"]),
+        ({"source": [SOURCE | {"fetch": True}]}, ["fetch belongs to a dataset"]),
+        ({"source": [{"name": "a"} | SQL | {"config": "c"}]}, ["config belongs to a dataset"]),
+        ({"source": [{"name": "a", "dataset": "../folder"}]}, ["no name of a data set", "owner/name"]),
+        ({"source": [SOURCE], "holdout": [{"name": "h"}]}, ["[[holdout]] 'h' says not where"]),
     ],
 )
 def test_what_is_wrong_is_named_with_what_to_do(raw: dict[str, Any], parts: list[str]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
-from collections import Counter
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,16 @@ import pytest
 
 from indexer.errors import UserError
 from indexer.files import sha256
-from tests.trials import trials
+from tests.trainer import reading
+from trainer import sources_tables
 from trainer.recipe import Source
-from trainer.sources import check_source, read_source
+from trainer.sources import digests_of, read_source, size_of
 from trainer.sources_shapes import Example
 from trainer.sources_tables import Bad
 
 
 def found(path: Path, **settings: Any) -> tuple[list[Example], list[Bad]]:
-    source = Source("s", (path,), **settings)
-    check_source(source)
-    entries = [entry for _, entry in read_source(source)]
-    return [e for e in entries if isinstance(e, Example)], [e for e in entries if isinstance(e, Bad)]
+    return reading.found(Source("s", (path,), **settings))
 
 
 def jsonl(path: Path, *rows: Any) -> Path:
@@ -133,7 +130,7 @@ def test_duplicates_give_pairs_and_hard_negatives(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", *[{"text1": x, "text2": y, "label": z} for x, y, z in rows])
     good, bad = found(path)
     assert good == [Example(1, "a", "b"), Example(2, "a", "b", ("c",))]
-    assert sorted((e.line, e.reason) for e in bad) == [(3, "no positive to stand against"), (4, "wrong type")]
+    assert sorted((e.line, e.reason) for e in bad) == [(3, "no positive to stand against"), (4, "unknown label")]
 
 
 def beir(folder: Path) -> Path:
@@ -194,55 +191,127 @@ def test_an_absent_split_is_refused_with_those_that_are_there(tmp_path: Path) ->
         found(beir(tmp_path / "set"), split="tset")
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv"])
-def test_nothing_good_is_lost_among_generated_bad_rows(tmp_path: Path, kind: str) -> None:
-    draw = random.Random(5)
-    bad = trials(1000)
-    lines = [_bad_line(kind, draw) for _ in range(bad)] + [_good_line(kind, number) for number in range(bad)]
-    draw.shuffle(lines)
-    header = {
-        "jsonl": b'{"query": "first", "positive": "row"}\n',
-        "csv": b"query,positive\n",
-        "tsv": b"query\tpositive\n",
-    }[kind]
+BOM = b"\xef\xbb\xbf"
+TABLE = {
+    "jsonl": [b'{"query": "q", "positive": "p"}'],
+    "csv": [b"query,positive", b"q,p"],
+    "tsv": [b"query\tpositive", b"q\tp"],
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("kind", TABLE)
+def test_a_byte_order_mark_and_other_line_ends_change_nothing(
+    tmp_path: Path, kind: str, end: bytes, packed: bool
+) -> None:
+    for content in (end.join(TABLE[kind]) + end, end.join(TABLE[kind])):  # with and without an end of the last line
+        whole = BOM + content
+        path = tmp_path / (f"a.{kind}.gz" if packed else f"a.{kind}")
+        path.write_bytes(gzip.compress(whole) if packed else whole)
+        assert found(path) == ([Example(len(TABLE[kind]), "q", "p")], [])
+
+
+@pytest.mark.parametrize("content", [b"", BOM, b"\n", b"\r\n\r\n", b"query,positive", b"query,positive\n"])
+@pytest.mark.parametrize("kind", [*TABLE, "parquet"])
+def test_without_rows_there_is_nothing_or_a_refusal(tmp_path: Path, kind: str, content: bytes) -> None:
     path = tmp_path / f"a.{kind}"
-    path.write_bytes(header + b"".join(line + b"\n" for line in lines))
-    good, fallen = found(path)
-    kept = Counter(example.anchor for example in good if example.anchor.startswith("good"))
-    assert kept == Counter(f"good{number}" for number in range(bad))
-    assert len(fallen) == bad
-    assert all(entry.reason and entry.line > 1 for entry in fallen)
+    path.write_bytes(content)
+    if kind == "parquet" or (kind == "tsv" and b"query" in content):
+        with pytest.raises(UserError, match=r"cannot be read|no column"):
+            found(path)
+    elif kind == "jsonl" and b"query" in content:
+        assert found(path) == ([], [Bad(1, "broken line", "query,positive")])
+    else:
+        assert found(path) == ([], [])
 
 
-def _good_line(kind: str, number: int) -> bytes:
-    row = {"query": f"good{number}", "positive": 'it is 5" wide, or so'}
-    if kind == "jsonl":
-        return json.dumps(row).encode()
-    return f'good{number},"it is 5"" wide, or so"'.encode() if kind == "csv" else "\t".join(row.values()).encode()
+def test_two_columns_of_one_name_are_refused_only_where_one_is_needed(tmp_path: Path) -> None:
+    path = _written(tmp_path / "a.csv", b"query,positive,query\na,b,c\n")
+    with pytest.raises(UserError, match="two columns have one name") as refused:
+        found(path)
+    assert "'query'" in str(refused.value)
+    path.write_bytes(b"query,positive,,\na,b,c,d\n")  # columns without a name stand for no field
+    assert found(path)[0] == [Example(2, "a", "b")]
+    pq.write_table(pa.table([["a"], ["b"], ["c"]], names=["query", "positive", "positive"]), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="two columns have one name"):
+        found(tmp_path / "a.parquet")
 
 
-def _bad_line(kind: str, draw: random.Random) -> bytes:
-    junk = bytes(draw.choice(b"abc{}[]:, ") for _ in range(draw.randrange(1, 30)))
-    if kind == "jsonl":
-        return draw.choice(
-            [
-                b"{" + junk,
-                b'{"query": 1, "positive": ' + junk,
-                b"\xff" + junk,
-                b"[1]",
-                b"7",
-                b'{"query": null, "positive": "x"}',
-            ]
-        )
-    if kind == "tsv":
-        return draw.choice([b"one cell " + junk, b"a\tb\t" + junk, b"\xff\tb"])
-    return draw.choice(
-        [
-            b"onecell",
-            b"a,b,c",
-            b'a,"b" c',
-            b"\xff,b",
-            b'"a"b,c',
-            b'x,"open ' + bytes(draw.choice(b"abc ") for _ in range(9)),
-        ]
-    )
+def test_csv_lines_end_only_where_csv_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes('query,positive\na\u2028b,c\x0bd\n"e\r\nf",\x85g\n'.encode())
+    assert found(path) == ([Example(2, "a\u2028b", "c\x0bd"), Example(3, "e\r\nf", "\x85g")], [])
+
+
+def test_a_long_csv_cell_is_a_cell(tmp_path: Path) -> None:
+    long = "word " * 100_000
+    path = _written(tmp_path / "a.csv", f"query,positive\na,{long}\n".encode())
+    assert found(path)[0] == [Example(2, "a", long)]
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+@pytest.mark.parametrize("kind", TABLE)
+def test_a_line_beyond_the_limit_is_bad_and_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, end: str
+) -> None:
+    monkeypatch.setattr(sources_tables, "LONGEST", 10_000)
+    *header, row = TABLE[kind]
+    # With its line end just within the limit.
+    exact = row[: row.rindex(b"p")] + b"p" * (10_000 - len(row)) + row[row.rindex(b"p") + 1 :]
+    content = b"\n".join([*header, row, exact, row[:-1] + b"x" * 20_000_000, row, b"y" * 10_000, row]) + b"\n"
+    path = tmp_path / f"a.{kind}{end}"
+    path.write_bytes(gzip.compress(content) if end else content)
+    del content
+    tracemalloc.start()
+    good, bad = found(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    first = len(header) + 1
+    assert [e.line for e in good] == [first, first + 1, first + 3, first + 5]
+    assert [(e.line, e.reason) for e in bad] == [(first + 2, "line too long"), (first + 4, "line too long")]
+    assert peak < 3_000_000
+
+
+def test_a_quoted_cell_does_not_swallow_more_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources_tables, "LONGEST", 1000)
+    lines = [b'open,"cell', *[b"x" * 400 + b",y" for _ in range(9)], b'end"']
+    good, bad = found(_written(tmp_path / "a.csv", b"\n".join([b"query,positive", *lines])))
+    assert [e.line for e in good] == list(range(3, 12))
+    assert [(e.line, e.reason) for e in bad] == [(2, "broken line"), (12, "broken line")]
+
+
+def test_a_gzip_file_that_swells_beyond_reason_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources_tables, "ALLOWED", 500_000)
+    row = b'{"query": "q", "positive": "p"}\n'
+    fine = gzip.compress(row * 10_000)
+    assert len(row * 10_000) > sources_tables.SWOLLEN * len(fine)  # much of little, but not more than is allowed
+    assert len(found(_written(tmp_path / "fine.jsonl.gz", fine))[0]) == 10_000
+    for bomb in (row * 100_000, bytes(2_000_000), row + b"x" * 2_000_000):
+        path = _written(tmp_path / "bomb.jsonl.gz", gzip.compress(bomb))
+        with pytest.raises(UserError, match="grows beyond reason"):
+            found(path)
+
+
+def test_sizes_are_of_unpacked_rows(tmp_path: Path) -> None:
+    row = {"query": "q" * 1000, "positive": "p" * 1000}
+    plain, packed = (jsonl(tmp_path / name, row, row) for name in ("a.jsonl", "a.jsonl.gz"))
+    assert size_of(Source("s", (plain,))) == plain.stat().st_size
+    assert size_of(Source("s", (packed,))) == 4 * packed.stat().st_size
+    texts = [f"{number:09}" for number in range(10_000)]
+    pq.write_table(pa.table({"query": texts, "positive": texts}), tmp_path / "a.parquet", compression="zstd")
+    assert 180_000 < size_of(Source("s", (tmp_path / "a.parquet",))) < 400_000
+    assert size_of(Source("s", (beir(tmp_path / "set"),))) > 200
+
+
+@pytest.mark.parametrize(
+    "make", [lambda f: jsonl(f / "a.jsonl", {"query": "q", "positive": "p"}), lambda f: beir(f / "b")]
+)
+def test_a_file_that_changes_after_the_check_is_refused(tmp_path: Path, make: Any) -> None:
+    source = Source("s", (make(tmp_path),))
+    inputs = digests_of(source)
+    list(read_source(source, inputs=inputs))
+    for file in tmp_path.rglob("*.jsonl"):
+        jsonl(file, {"_id": "q1", "query": "other", "positive": "p", "text": "other"})
+    with pytest.raises(UserError, match="changed after it was checked"):
+        list(read_source(source, inputs=inputs))

@@ -175,7 +175,7 @@ def holdout_texts(held: Holdout) -> Iterator[Known]:
     from trainer.sources_beir import is_beir
     from trainer.sources_shapes import Example
 
-    if all(is_beir(path) for path in held.path):
+    if held.path and all(is_beir(path) for path in held.path):
         yield from _beir_texts(held)
         return
     for _, entry in read_source(held):
