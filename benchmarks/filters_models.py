@@ -1,6 +1,6 @@
-"""What do the filters with a model keep, what do they drop, and how fast?
+"""What do the filters with a model keep and what do they drop? How fast they are: `filters_speed`.
 
-`language`: langid_tatoeba (threshold chosen on its even rows, everything reported on the odd ones), noisy_mix, rows/s at 110 tokens.
+`language`: langid_tatoeba (threshold chosen on its even rows, everything reported on the odd ones), noisy_mix.
 `consistency`: noisy_mix after the language filter; at the paper's top 2 and at the shipped setting, whose width is found
 without labels; the curve over k and sample size, drawn. Prints one JSON line:
 `python -m benchmarks.filters_models language`, `python -m benchmarks.filters_models consistency [--plot FOLDER]`.
@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,6 @@ def language(data: Path) -> dict[str, Any]:
         "odd_taken_for_english": by_language(rows, scores >= shipped, odd & ~english),
         "noisy_mix_by_characters": {n: noisy(data, Language(characters=n)) for n in (50, 100, 200)},
         "noisy_mix_unsure_dropped": noisy(data, Language(unsure="drop")),
-        "speed": language_speed(data),
     }
 
 
@@ -119,39 +118,17 @@ def shares(rows: Sequence[Any], kept: NDArray[np.bool_]) -> dict[str, float]:
     return {"all": share(rows, kept, "none"), **{name: share(rows, kept, "none", name) for name in sources}}
 
 
-def language_speed(data: Path, count: int = 20_000) -> dict[str, float]:
-    """Rows of about 110 tokens a text; one process, and two at once."""
-    texts = [row["positive"] for row in read(data / "noisy_mix" / "pairs.jsonl.gz")]
-    texts = [text[:600] for text in texts if len(text) >= 400]
-    rows = [{"query": texts[n % len(texts)], "positive": texts[-n % len(texts)], "source": "s"} for n in range(count)]
-    speeds: dict[str, float] = {}
-    for sides in ("positive", "both"):
-        alone = max(timed_language(rows, sides) for _ in range(3))
-        with ProcessPoolExecutor(2) as pool:
-            list(pool.map(timed_language, [rows[:100]] * 2, [sides] * 2))  # started and warm
-            two = max(sum(pool.map(timed_language, [rows] * 2, [sides] * 2)) for _ in range(3))
-        speeds |= {f"{sides}_rows_per_second": round(alone), f"{sides}_rows_per_second_two_processes": round(two)}
-    return speeds
-
-
-def timed_language(rows: Sequence[Any], sides: Any) -> float:
-    batch, found = batch_of(rows), Language(sides=sides)
-    began = time.perf_counter()
-    found.judge(batch, Path())
-    return len(rows) / (time.perf_counter() - began)
-
-
 def consistency(data: Path, plot: Path | None) -> dict[str, Any]:
     rows = [row for row in read(data / "noisy_mix" / "pairs.jsonl.gz") if row["noise"] not in CHEAP]
     reasons = Language().judge(batch_of(rows), Path()).reasons
     rows = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
     shipped, batch = Consistency(), batch_of(rows)
     with tempfile.TemporaryDirectory() as folder:
-        took = prepared(shipped, batch, Path(folder))
+        took = prepared(shipped, batch_of_parts(batch), Path(folder))
         began = time.perf_counter()
         found = {name: outcome(each, rows, batch, Path(folder)) for name, each in settings().items()}
         took["judging"] = round((time.perf_counter() - began) / len(settings()), 2)
-        widest = Corpus(Path(folder), shipped.sample, shipped.tolerance).widest()
+        openings = Corpus(Path(folder), shipped.sample, shipped.tolerance).openings()
         curve = curves(rows, batch, Path(folder), shipped)
     if plot:
         draw(plot, curve)
@@ -159,18 +136,26 @@ def consistency(data: Path, plot: Path | None) -> dict[str, Any]:
     return {
         "rows": len(rows),
         **found,
-        "shipped_k": widest,
+        "shipped_openings": {
+            source: {**asdict(one), "mismatched_by_label": noise_share(rows, source)}
+            for source, one in openings.items()
+        },
         "seconds": took,
         "encoder_share": share_encoding,
         "curve": curve,
     }
 
 
+def noise_share(rows: Sequence[Any], source: str) -> float:
+    """The share of a source's rows that are labelled mismatched, beside the estimate that saw no label."""
+    return round(float(np.mean([row["noise"] == "mismatched" for row in rows if row["source"] == source])), 4)
+
+
 def settings() -> dict[str, Consistency]:
     return {"paper_top_2": Consistency(top_k=2), "shipped": Consistency()}
 
 
-def prepared(found: Consistency, batch: pa.RecordBatch, folder: Path) -> dict[str, float]:
+def prepared(found: Consistency, batches: Iterable[pa.RecordBatch], folder: Path) -> dict[str, float]:
     """Seconds of collecting, encoding (the model's start included) and of finding the width."""
     progress, last = Progress(), {"began": time.perf_counter()}
 
@@ -178,7 +163,7 @@ def prepared(found: Consistency, batch: pa.RecordBatch, folder: Path) -> dict[st
         progress(phase, done, total)
         last[phase.split()[0]] = time.perf_counter()
 
-    found.prepare(batch_of_parts(batch), folder, watch)
+    found.prepare(batches, folder, watch)
     ended = time.perf_counter()
     return {
         "collecting": round(last["collecting"] - last["began"], 2),

@@ -18,7 +18,7 @@ from trainer.examples import examples_schema
 from trainer.filters import consistency_corpus, consistency_texts
 from trainer.filters.consistency import Consistency
 from trainer.filters.consistency_ranks import exact_scores, rank
-from trainer.filters.consistency_strangers import Strangers, load, save, widest
+from trainer.filters.consistency_strangers import Opening, Strangers, load, opening, openings, save
 from trainer.filters.consistency_texts import collect
 
 pytestmark = pytest.mark.slow
@@ -116,7 +116,7 @@ def test_order_and_batches_change_nothing(tiny_model: Path, tmp_path: Path) -> N
     for name, size in (("b", 1), ("c", 7), ("d", 64)):
         again = judged(found, turned, tmp_path / name, size)[2]
         assert dict(zip(turned, again, strict=True)) == expected
-        for file in ("anchor.f4", "positive.f4", "widest.json", "texts/positive.keys", "texts/strangers.json"):
+        for file in ("anchor.f4", "positive.f4", "summary.json", "texts/positive.keys", "texts/strangers.json"):
             assert (tmp_path / name / file).read_bytes() == (tmp_path / "a" / file).read_bytes()
 
 
@@ -243,7 +243,7 @@ def test_tiny_corpora(tiny_model: Path, tmp_path: Path, rows: list[Row]) -> None
 def test_strangers_are_never_partners(tmp_path: Path) -> None:
     rows = random_rows(400, 3) + [(f"city {word}", f"city {word}", "same") for word in WORDS]
     collect([batch_of(rows)], tmp_path / "t", 0)
-    met = load(tmp_path / "t" / "strangers.json")
+    own, met = load(tmp_path / "t" / "strangers.json")
     keys = dict.fromkeys("ab", None)
     partners = {
         (bytes(a), bytes(p))
@@ -255,6 +255,7 @@ def test_strangers_are_never_partners(tmp_path: Path) -> None:
     for pairs in met.values():
         assert len(pairs) > 150
         assert not partners.intersection((a.rstrip(b"\0"), p.rstrip(b"\0")) for a, p in pairs)
+    assert {(a.rstrip(b"\0"), p.rstrip(b"\0")) for pairs in own.values() for a, p in pairs} <= partners
 
 
 def test_strangers_do_not_depend_on_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,25 +270,45 @@ def test_strangers_do_not_depend_on_batches(tmp_path: Path, monkeypatch: pytest.
         parts.add(["s"], [rows[n][0]], [rows[n][1]])
     assert whole.pairs() == parts.pairs()
     save(tmp_path / "s.json", whole)
-    assert load(tmp_path / "s.json") == whole.pairs()
+    assert load(tmp_path / "s.json") == (whole.own(), whole.pairs())
 
 
-@pytest.mark.parametrize(
-    ("leak", "expected"), [(0.001, 1), (0.01, 10), (0.02, 20), (0.5, 500)], ids=["floor", "1 %", "2 %", "half"]
-)
-def test_widest_lets_in_no_more_than_the_leak(leak: float, expected: int) -> None:
-    ranks = list(range(1, 1001))[::-1]
-    assert widest({"s": ranks}, leak) == {"s": expected}
+@pytest.mark.parametrize("mismatched", [0.02, 0.1, 0.4])
+def test_an_opening_finds_the_share_of_mismatched_pairs_and_keeps_the_kept_pure(mismatched: float) -> None:
+    dice = np.random.default_rng(7)
+    wrong = dice.random(4000) < mismatched
+    own = np.where(wrong, dice.integers(1, 2001, 4000), dice.geometric(0.1, 4000))
+    found = opening(own.tolist(), dice.integers(1, 2001, 4000).tolist(), 0.01)
+    assert found.mismatched == pytest.approx(mismatched, abs=0.03)
+    kept = own <= found.last
+    assert wrong[kept].mean() < 0.015
+    assert kept[~wrong].mean() > 0.85
+
+
+def test_a_clean_source_is_opened_wider_than_a_dirty_one() -> None:
+    strangers = list(range(1, 1001))
+    clean, dirty = [1] * 990 + [30] * 10, [1] * 600 + list(range(1, 401))
+    assert opening(clean, strangers, 0.01).last > 100 > opening(dirty * 2 + strangers, strangers, 0.01).last
 
 
 def test_a_small_source_is_measured_by_all() -> None:
-    assert widest({"small": [1, 1, 1], "large": list(range(1, 1001))}, 0.02)["small"] == 17
-    assert widest({"empty": []}, 0.02) == {"empty": 1}
+    own = {"small": [1] * 50, "large": [1] * 900 + list(range(1, 1001, 10))}
+    found = openings(own, {"small": [1, 1, 1], "large": list(range(1, 1001))}, 0.02)
+    assert found["small"].mismatched == 0.04  # none seen far out, of 50
+    assert found["small"].last > 100
+    assert openings({"empty": []}, {"empty": []}, 0.02) == {"empty": Opening(1, 1.0)}
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"top_k": 0}, {"leak": 0.0}, {"leak": 1.0}, {"sample": 0}, {"tolerance": -1.0}, {"model": "no-such-model"}],
+    [
+        {"top_k": 0},
+        {"impurity": 0.0},
+        {"impurity": 1.0},
+        {"sample": 0},
+        {"tolerance": -1.0},
+        {"model": "no-such-model"},
+    ],
 )
 def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError):
@@ -297,6 +318,6 @@ def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
 def test_settings_say_what_decides(tiny_model: Path) -> None:
     settings = Consistency(model=str(tiny_model), top_k=2).settings()
     assert re.fullmatch("[0-9a-f]{64}", settings["model"])
-    assert settings["leak"] is None
+    assert settings["impurity"] is None
     assert settings["precision"] in ("fp32", "bf16")
     assert Consistency(model=str(tiny_model), threads=1).settings() == Consistency(model=str(tiny_model)).settings()

@@ -2,10 +2,10 @@
 
 Jina Embeddings v1 (arXiv 2307.11224): texts are embedded with a small model (all-MiniLM-L6-v2), and (q, p) is kept iff
 p is among the two nearest to q by cosine, over a random sample of a million passages together with p. That is harsh: a true
-passage that shares few words with its question ranks fifth or thirtieth. So what is shipped asks the other way round: how many
-passages of its own source, drawn at random, may slip through? `leak` = .02 opens the filter, source by source, as wide
-as lets in at most 2 % of them; no label is needed for that, and it holds for any sample size and model (`top_k = 2`
-is the paper's; the choice of .02 is ours).
+passage that shares few words with its question ranks fifth or thirtieth. So what is shipped asks the other way round: of the pairs that
+stay, how many may be mismatched? `impurity` = .0025 opens the filter, source by source, as wide as keeps them at
+most a quarter of a percent, as estimated from pairs of strangers (`consistency_strangers`); no label is needed for that, it
+holds for any sample size and model, and a clean source loses little (`top_k = 2` is the paper's; the choice of .0025 is ours).
 
 A rank counts distinct passages, by normal form, whose cosine is above the pair's own by more than the tolerance: copies of p and
 ties never push p out. Prepare collects the distinct texts in the order of a seeded hash and encodes them in blocks of
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 class Consistency:
     """Keeps a pair whose passage is among the nearest to its anchor over a sample of the corpus. Triplets pass unjudged.
 
-    `top_k` fixes how near (the paper: 2); without it, `leak` does: the share of passages drawn at random that may pass."""
+    `top_k` fixes how near (the paper: 2); without it, `impurity` does: the share of mismatched pairs accepted among the kept."""
 
     sample: int = 1_000_000  # distinct passages
     top_k: int | None = None
-    leak: float = 0.02
+    impurity: float = 0.0025
     model: str = "minilm"
     tolerance: float = 1e-4
     seed: int = 0
@@ -52,7 +52,12 @@ class Consistency:
     def __post_init__(self) -> None:
         _refuse(self.sample < 1, "sample must be at least 1.", self.sample, "Give a number of passages.")
         _refuse(self.top_k is not None and self.top_k < 1, "top_k must be at least 1.", self.top_k, "The paper's is 2.")
-        _refuse(not 0 < self.leak < 1, "leak must lie between 0 and 1.", self.leak, "The shipped share is 0.02.")
+        _refuse(
+            not 0 < self.impurity < 1,
+            "impurity must lie between 0 and 1.",
+            self.impurity,
+            "The shipped share is 0.0025.",
+        )
         _refuse(not 0 <= self.tolerance < 1, "tolerance must be a small cosine.", self.tolerance, "Use 1e-4.")
         resolve(self.model)
 
@@ -64,7 +69,7 @@ class Consistency:
         return {
             "sample": self.sample,
             "top_k": self.top_k,
-            "leak": None if self.top_k else self.leak,
+            "impurity": None if self.top_k else self.impurity,
             "model": fingerprint(folder),
             "tolerance": self.tolerance,
             "seed": self.seed,
@@ -81,7 +86,7 @@ class Consistency:
         encode_corpus(
             workdir, lambda: load_encoder(resolve(self.model), precision=self.precision, threads=self.threads), watch
         )
-        Corpus(workdir, self.sample, self.tolerance).open_wide(self.leak)
+        Corpus(workdir, self.sample, self.tolerance).open_wide(self.impurity)
 
     def judge(self, batch: pa.RecordBatch, workdir: Path) -> Verdicts:
         """Evidence: the pair's cosine, its rank, the last rank that is kept, and the nearest other passage where it outranks."""
@@ -95,8 +100,8 @@ class Consistency:
         judged = pc.indices_nonzero(pc.equal(pc.list_value_length(batch.column("negatives")), 0))
         pairs = batch.take(judged)
         found = corpus.ranked(*(keys_of(pairs.column(side), self.seed) for side in ("anchor", "positive")))
-        widest = corpus.widest()
-        last = [self.top_k or widest[source] for source in pairs.column("source").to_pylist()]
+        openings = corpus.openings()
+        last = [self.top_k or openings[source].last for source in pairs.column("source").to_pylist()]
         outranking = found.neighbour_scores > found.scores + self.tolerance
         neighbours = [int(row) if beaten else None for row, beaten in zip(found.neighbours, outranking, strict=True)]
         columns = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from indexer.encode import Encoder
 from indexer.files import canonical_json, write_bytes
 from indexer.progress import Watcher
 from trainer.filters.consistency_ranks import Rows, Scores, Vectors, exact_scores, rank
-from trainer.filters.consistency_strangers import load, widest
+from trainer.filters.consistency_strangers import Opening, load, openings
 from trainer.filters.consistency_texts import BLOCK, SIDES, STRANGERS, Keys, Texts
 from trainer.filters.consistency_vectors import open_vectors, write_vectors
+
+OPENINGS = "summary.json"  # goes into the card
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +46,34 @@ class Corpus:
         found = rank(self._anchors, left, right, scores, self._passages[: self.sample], self.tolerance)
         return Ranked(scores, found.ranks, found.neighbours, found.neighbour_scores)
 
-    def open_wide(self, leak: float) -> None:
-        """Write down, per source, the rank within which at most the share `leak` of strangers comes."""
-        met = load(self.folder / "texts" / STRANGERS)
-        ranks = {}
-        for source, pairs in met.items():
-            keys = np.array(pairs, "S16").reshape(-1, 2)
-            ranks[source] = self.ranked(keys[:, 0], keys[:, 1]).ranks.tolist()
-        write_bytes(self.folder / "widest.json", canonical_json(widest(ranks, leak)))
+    def open_wide(self, impurity: float) -> None:
+        """Write down, per source, how far the filter opens for the accepted share of mismatched pairs among the kept."""
+        own, strangers = (
+            {source: self._ranks(pairs) for source, pairs in kind.items()}
+            for kind in load(self.folder / "texts" / STRANGERS)
+        )
+        found = openings(own, strangers, impurity)
+        write_bytes(self.folder / OPENINGS, canonical_json({source: asdict(one) for source, one in found.items()}))
 
-    def widest(self) -> dict[str, int]:
+    def _ranks(self, pairs: Sequence[tuple[bytes, bytes]]) -> list[int]:
+        keys = np.array(pairs, "S16").reshape(-1, 2)
+        ranks: list[int] = self.ranked(keys[:, 0], keys[:, 1]).ranks.tolist()
+        return ranks
+
+    def openings(self) -> dict[str, Opening]:
         """What `open_wide` found."""
-        found: dict[str, int] = json.loads((self.folder / "widest.json").read_text("utf-8"))
-        return found
+        found = json.loads((self.folder / OPENINGS).read_text("utf-8"))
+        return {source: Opening(**one) for source, one in found.items()}
 
     @property
     def passages(self) -> int:
         """How many distinct passages the corpus has."""
         return len(self._texts("positive").keys)
+
+    @property
+    def texts(self) -> int:
+        """How many distinct texts the corpus has, anchors and passages."""
+        return sum(len(self._texts(side).keys) for side in SIDES)
 
     def passage(self, row: int | None) -> str | None:
         """The text of a passage."""

@@ -7,7 +7,7 @@ float64: the rank of a row does not depend on the batch it stands in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +36,35 @@ def rank(anchors: Vectors, rows: Rows, own: Rows, scores: Scores, passages: Vect
     """Rank 1 + the number of `passages`, other than row `own[i]`, whose cosine with anchor `rows[i]` is above
     `scores[i] + tolerance`. Vectors are unit length; passages hold no text twice. `own` may lie beyond them."""
     found = Ranks(np.ones(len(rows), np.int64), np.full(len(rows), -1), np.full(len(rows), -np.inf))
-    for first in range(0, len(rows), _ANCHORS):
-        part = slice(first, first + _ANCHORS)
-        some = np.ascontiguousarray(anchors[rows[part]])
-        view = Ranks(found.ranks[part], found.neighbours[part], found.neighbour_scores[part])
-        for start in range(0, len(passages), _PASSAGES):
-            _count(some, own[part], scores[part] + tolerance, passages[start : start + _PASSAGES], start, view)
+    asked = np.ascontiguousarray(anchors[rows])
+    for start in range(0, len(passages), _PASSAGES):
+        block = np.array(passages[start : start + _PASSAGES])
+        against = products_with(block)
+        for first in range(0, len(rows), _ANCHORS):
+            part = slice(first, first + _ANCHORS)
+            view = Ranks(found.ranks[part], found.neighbours[part], found.neighbour_scores[part])
+            product = against(asked[part])
+            inside = np.flatnonzero((own[part] >= start) & (own[part] < start + len(block)))
+            product[inside, own[part][inside] - start] = -np.inf
+            _count(product, asked[part], scores[part] + tolerance, block, view)
+            _nearest(product, asked[part], block, start, view)
     return found
+
+
+def products_with(passages: Vectors) -> Callable[[Vectors], Vectors]:
+    """anchors [n, dim] → float32 [n, passages], on the matrix product that is fastest here."""
+    import torch
+
+    from indexer.encode.linear import Linear
+
+    linear = Linear(torch.from_numpy(passages), torch.zeros(len(passages)))
+
+    def product(anchors: Vectors) -> Vectors:
+        with torch.inference_mode():
+            found: Vectors = linear(torch.from_numpy(anchors)).numpy()
+        return found
+
+    return product
 
 
 def exact_scores(left: Vectors, right: Vectors, rows_left: Rows, rows_right: Rows) -> Scores:
@@ -54,23 +76,23 @@ def exact_scores(left: Vectors, right: Vectors, rows_left: Rows, rows_right: Row
     return scores
 
 
-def _count(anchors: Vectors, own: Rows, bars: Scores, passages: Vectors, start: int, found: Ranks) -> None:
-    """Add one block of passages, rows `start` onward, to what is `found`."""
-    product = anchors @ passages.T  # [anchors, passages] float32
-    inside = np.flatnonzero((own >= start) & (own < start + len(passages)))
-    product[inside, own[inside] - start] = -np.inf
-    above = product > (bars[:, None] + _SLACK).astype(np.float32)
-    found.ranks[:] += above.sum(axis=1)
-    for row, column in _where(~above & (product >= (bars[:, None] - _SLACK).astype(np.float32))):
-        outranks = exact_scores(anchors, passages, row, column) > bars[row]
-        np.add.at(found.ranks, row[outranks], 1)
-    _nearest(anchors, passages, product, start, found)
+def _count(product: Vectors, anchors: Vectors, bars: Scores, passages: Vectors, found: Ranks) -> None:
+    """Add the passages of a block that are above the bars; those too close to tell are scored again."""
+    close = product >= (bars[:, None] - _SLACK).astype(np.float32)
+    found.ranks[:] += [np.count_nonzero(row) for row in close]
+    close &= product <= (bars[:, None] + _SLACK).astype(np.float32)
+    for row, column in _where(close):
+        below = exact_scores(anchors, passages, row, column) <= bars[row]
+        np.subtract.at(found.ranks, row[below], 1)
 
 
-def _nearest(anchors: Vectors, passages: Vectors, product: Vectors, start: int, found: Ranks) -> None:
+def _nearest(product: Vectors, anchors: Vectors, passages: Vectors, start: int, found: Ranks) -> None:
     """The best neighbour so far; among equals the one with the smallest row."""
-    floor = np.maximum(product.max(axis=1), found.neighbour_scores) - _SLACK
-    for row, column in _where((product >= floor[:, None].astype(np.float32)) & np.isfinite(product)):
+    best = product.max(axis=1)
+    floor = np.maximum(best, found.neighbour_scores) - _SLACK
+    rows = np.flatnonzero((best >= floor) & np.isfinite(best))
+    for place, column in _where(product[rows] >= floor[rows, None].astype(np.float32)):
+        row = rows[place]
         scores = exact_scores(anchors, passages, row, column)
         order = np.lexsort((-column, scores, row))
         last = order[np.flatnonzero(np.append(np.diff(row[order]), 1))]  # per anchor the best of this block

@@ -1,8 +1,10 @@
-"""Pairs that surely do not belong together, to see what a filter lets through when nobody has labelled anything.
+"""How wide may the filter open for a source? What its own pairs and pairs of strangers say, when nobody has labelled anything.
 
 From every source up to 2 000 anchors are drawn, and up to 2 000 passages, by the smallest hashes; the n-th anchor meets a
-passage of its own source that it is not paired with anywhere. Such strangers are what a mismatched row looks like. Their ranks
-say how wide a filter may open: `widest` is the largest k at which no more than the accepted share of them gets in.
+passage of its own source that it is not paired with anywhere. Such strangers are what a mismatched row looks like, and beyond the strangers'
+median rank hardly anything but mismatched rows is found: twice the share of the source's own pairs out there estimates the share
+of mismatched ones (Storey 2002, "A direct approach to false discovery rates", with λ = ½). The filter then opens
+as far as this holds: of the pairs kept, at most `impurity` are mismatched. A clean source is opened wide, a dirty one is not.
 """
 
 from __future__ import annotations
@@ -12,10 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from indexer.files import canonical_json, write_bytes
 
 DRAWN = 2000  # per source: a share of .02 is then known to about ± .003
 ENOUGH = 200  # strangers; a source with fewer is measured by those of all sources together
+Pairs = dict[str, list[tuple[bytes, bytes]]]  # source → anchor and passage, by their hashes
 
 
 @dataclass
@@ -34,9 +39,14 @@ class Strangers:
             self.anchors[source] = {key: known[key] for key in sorted(known)[:DRAWN]}
             self.passages[source] = set(sorted(self.passages[source])[:DRAWN])
 
-    def pairs(self) -> dict[str, list[tuple[bytes, bytes]]]:
+    def pairs(self) -> Pairs:
         """Per source the drawn anchors, each with a passage that is not its own."""
         return {source: _met(known, sorted(self.passages[source])) for source, known in sorted(self.anchors.items())}
+
+    def own(self) -> Pairs:
+        """Per source the drawn anchors with a passage of their own, drawn by its hash."""
+        drawn = sorted(self.anchors.items())
+        return {source: [(key, min(own)) for key, own in sorted(known.items())] for source, known in drawn}
 
 
 def _met(anchors: Mapping[bytes, set[bytes]], passages: list[bytes]) -> list[tuple[bytes, bytes]]:
@@ -46,26 +56,56 @@ def _met(anchors: Mapping[bytes, set[bytes]], passages: list[bytes]) -> list[tup
     return [(anchor, passage) for anchor, passage in met if passage not in anchors[anchor] and passage != anchor]
 
 
-def save(file: Path, strangers: Strangers) -> None:
-    """Keep the pairs, as hexadecimal JSON."""
-    pairs = strangers.pairs()
-    write_bytes(file, canonical_json({s: [[a.hex(), p.hex()] for a, p in met] for s, met in pairs.items()}))
+def save(file: Path, found: Strangers) -> None:
+    """Keep both kinds of pairs, as hexadecimal JSON."""
+    kinds = {"own": found.own(), "strangers": found.pairs()}
+    texts = {
+        kind: {s: [[a.hex(), p.hex()] for a, p in met] for s, met in pairs.items()} for kind, pairs in kinds.items()
+    }
+    write_bytes(file, canonical_json(texts))
 
 
-def load(file: Path) -> dict[str, list[tuple[bytes, bytes]]]:
-    """What `save` kept."""
-    pairs = json.loads(file.read_text("utf-8"))
-    return {s: [(bytes.fromhex(a), bytes.fromhex(p)) for a, p in met] for s, met in pairs.items()}
+def load(file: Path) -> tuple[Pairs, Pairs]:
+    """What `save` kept: own pairs and strangers."""
+    kinds = json.loads(file.read_text("utf-8"))
+    own, strangers = (
+        {s: [(bytes.fromhex(a), bytes.fromhex(p)) for a, p in met] for s, met in kinds[kind].items()}
+        for kind in ("own", "strangers")
+    )
+    return own, strangers
 
 
-def widest(ranks: Mapping[str, Sequence[int]], leak: float) -> dict[str, int]:
-    """Per source the largest k, at least 1, at which at most the share `leak` of its strangers has rank ≤ k."""
-    everyone = [rank for found in ranks.values() for rank in found]
-    return {source: _widest(found if len(found) >= ENOUGH else everyone, leak) for source, found in ranks.items()}
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How far the filter opens for a source: the last rank kept, and what share of its pairs seems mismatched."""
+
+    last: int
+    mismatched: float
 
 
-def _widest(ranks: Sequence[int], leak: float) -> int:
-    if not ranks:
-        return 1
-    first_out = sorted(ranks)[min(int(leak * len(ranks)), len(ranks) - 1)]
-    return max(1, first_out - 1)
+def openings(
+    own: Mapping[str, Sequence[int]], strangers: Mapping[str, Sequence[int]], impurity: float
+) -> dict[str, Opening]:
+    """Per source how far to open, by the ranks of its own drawn pairs and of its strangers."""
+    everyone = [rank for found in strangers.values() for rank in found]
+    return {
+        source: opening(ranks, strangers[source] if len(strangers[source]) >= ENOUGH else everyone, impurity)
+        for source, ranks in own.items()
+    }
+
+
+def opening(own: Sequence[int], strangers: Sequence[int], impurity: float) -> Opening:
+    """The largest k for which mismatched × strangers within k ≤ impurity × own pairs within k; at least 1."""
+    if not strangers or not own:
+        return Opening(1, 1.0)
+    ordered, mine = np.sort(strangers), np.sort(own)
+    far = len(mine) - np.searchsorted(mine, np.median(ordered), "right")
+    mismatched = min(1.0, 2 * (int(far) + 1) / len(mine))  # + 1: none seen is not none there
+    ranks = np.unique(ordered)
+    leak = np.searchsorted(ordered, ranks, "right") / len(ordered)
+    kept = np.searchsorted(mine, ranks, "right") / len(mine)
+    good = ranks[mismatched * leak <= impurity * kept]
+    # Up to the next rank that a stranger has nothing changes.
+    after = ranks[np.searchsorted(ranks, good[-1]) + 1 :] if len(good) else ranks
+    last = int(after[0]) - 1 if len(after) else int(max(ranks[-1], mine[-1]))
+    return Opening(max(1, last), round(mismatched, 4))
