@@ -6,6 +6,7 @@ All of it but `timing` and `files` follows from inputs and settings alone; `dige
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,9 @@ def card_of(
         },
         "reasons": {step.label: dict(made.reasons) for step, made in planned.filters},
         "lengths": lengths.shown(),
+        "languages": _languages(judged),
+        "learned": _learned(judged),
+        "negation": negation_summary(judged),
         "versions": {name: version(name) for name in ("searchapp", "polars", "pyarrow", "rensa")},
     }
     card["digest"] = digest(card)
@@ -98,6 +102,39 @@ def _dropped(read: list[Stage], judged: list[Stage]) -> dict[str, dict[str, int]
     return summed
 
 
+def _languages(judged: list[Stage]) -> dict[str, Any]:
+    """{source: {"anchor": {language: texts}}}, by the language filters of the recipe, in order of number."""
+    found: dict[str, Any] = {}
+    for stage in judged:
+        for source, columns in stage.counts["counted"].items():
+            for column, languages in columns.items():
+                if column.endswith("_language"):
+                    ordered = sorted(languages.items(), key=lambda entry: (-entry[1], entry[0]))
+                    found.setdefault(source, {})[column.removesuffix("_language")] = dict(ordered)
+    return found
+
+
+def _learned(judged: list[Stage]) -> dict[str, Any]:
+    """What filters that look at the whole corpus found out about it: `summary.json` of what they learned."""
+    found = ((stage.label, stage.folder / "learned" / "summary.json") for stage in judged if stage.label != "negation")
+    return {label: json.loads(path.read_bytes()) for label, path in found if path.is_file()}
+
+
+def negation_summary(judged: list[Stage]) -> dict[str, Any] | None:
+    """What the negation stage made and why not more, where there is one."""
+    stage = negation_stage(judged)
+    if stage is None:
+        return None
+    told: dict[str, Any] = json.loads((stage.folder / "learned" / "summary.json").read_bytes())
+    far = {source: columns["contradiction"]["far"] for source, columns in stage.counts["counted"].items()}
+    return told | {"far_contradictions": far}
+
+
+def negation_stage(judged: list[Stage]) -> Stage | None:
+    """The last stage, if it is the one that makes negation data."""
+    return judged[-1] if judged and judged[-1].label == "negation" else None
+
+
 def _add(total: dict[str, int], more: dict[str, int]) -> None:
     for reason, number in more.items():
         total[reason] = total.get(reason, 0) + number
@@ -106,24 +143,33 @@ def _add(total: dict[str, int], more: dict[str, int]) -> None:
 def _sources(
     planned: Planned, read: list[Stage], judged: list[Stage], kept: dict[str, dict[str, int]]
 ) -> dict[str, Any]:
-    mass = sum(source.weight * sum(kept[source.name].values()) for source in planned.recipe.sources)
+    weights = {source.name: source.weight for source in planned.recipe.sources}
+    mass = sum(weights[name.partition("/")[0]] * sum(counts.values()) for name, counts in kept.items())
     budget = planned.recipe.batch_budget
-    told = {}
+    told: dict[str, Any] = {}
     for source, stage in zip(planned.recipe.sources, read, strict=True):
         fallen = {other.label: other.counts["dropped"].get(source.name, {}) for other in judged}
+        common = {"weight": source.weight, "licence": source.licence, "task": source.task}
         told[source.name] = {
             "rows": stage.counts["rows"],
             "inputs": sorted(planned.inputs[source.name]),
             "kept": kept[source.name],
             "dropped": {"read": stage.counts["bad"]} | fallen,
-            "weight": source.weight,
-            "licence": source.licence,
-            "task": source.task,
-            "epochs": round(budget * source.weight / mass, 6)
-            if budget and mass and sum(kept[source.name].values())
-            else None,
+            "epochs": _epochs(budget, source.weight, mass, kept[source.name]),
+            **common,
         }
+    for name, counts in kept.items():  # made of another source's rows
+        if name not in told:
+            origin = told[name.partition("/")[0]]
+            common = {key: origin[key] for key in ("weight", "licence", "task", "inputs")}
+            epochs = _epochs(budget, origin["weight"], mass, counts)
+            told[name] = {"rows": sum(counts.values()), "kept": counts, "dropped": {}, "epochs": epochs, **common}
     return told
+
+
+def _epochs(budget: int | None, weight: float, mass: float, kept: Mapping[str, int]) -> float | None:
+    """How often a source's rows are seen when `budget` examples are drawn by size × weight."""
+    return round(budget * weight / mass, 6) if budget and mass and sum(kept.values()) else None
 
 
 def _timing(read: list[Stage], judged: list[Stage]) -> dict[str, Any]:

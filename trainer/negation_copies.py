@@ -21,11 +21,12 @@ POS = {"adj": "JJ", "adv": "RB", "noun": "NN", "verb": "VB"}
 
 
 def near_copies(text: str) -> list[tuple[str, str]]:
-    """(kind, text) that mean what the text means: synonym, contraction, order, time moved."""
+    """(kind, text) that mean what the text means: synonym, contraction, order, time moved, tense, "there is"."""
     tokens = tokenise(text)
     if not tokens:
         return []
-    found = [*_synonyms(tokens), *_contractions(text), *_orders(tokens), *_times(tokens)]
+    found = [*_synonyms(tokens), *_contractions(text), *_orders(tokens), *_times(tokens), *_tenses(tokens)]
+    found += _existentials(tokens)
     return [(kind, copy) for kind, copy in {copy: (kind, copy) for kind, copy in found}.values() if copy != text]
 
 
@@ -34,8 +35,8 @@ def double_flips(text: str) -> list[tuple[str, str]]:
     tokens = tokenise(text)
     mains = main_verbs(tokens, 0, len(tokens))
     place = predicate(tokens, mains[0]) if len(mains) == 1 else None
-    if place is None:
-        return []
+    if place is None or ("VBN" in tags(tokens[place].low) and _goes_on(tokens, place)):
+        return []  # "dressed in white" is not "not naked in white"
     low, before = tokens[place].low, tokens[place - 1].low
     opposite = antonyms().get((low, "adj"))
     words = [opposite.word] if opposite and opposite.complementary else []
@@ -45,6 +46,10 @@ def double_flips(text: str) -> list[tuple[str, str]]:
     if place != mains[0].verb + 1:
         return []
     return [("double flip", rewrite(tokens, {place: f"not {word}"})) for word in dict.fromkeys(words)]
+
+
+def _goes_on(tokens: Sequence[Token], place: int) -> bool:
+    return place + 1 < len(tokens) and tokens[place + 1].word
 
 
 def _synonyms(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
@@ -69,6 +74,50 @@ def _inflected(tokens: Sequence[Token], number: int) -> Iterator[tuple[str, str]
         for word in synonyms().get((lemma, "verb"), ())[:1]:
             if " " not in word:
                 yield "synonym", rewrite(tokens, {number: inflect(word, verbal[0])})
+
+
+def _tenses(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
+    """ "A man is sleeping." → "A man sleeps.": of a progressive the simple form; only where it is the one main verb."""
+    mains = main_verbs(tokens, 0, len(tokens))
+    if len(mains) != 1 or mains[0].verb + 2 > len(tokens) or _asks(tokens):
+        return
+    verb = mains[0].verb
+    tag = {"is": "VBZ", "are": "VB", "was": "VBD", "were": "VBD"}.get(tokens[verb].low)
+    lemma = _gerund_of(tokens[verb + 1]) if verb + 1 < len(tokens) else None
+    if tag and lemma and verb > 0 and tokens[0].low != "there":
+        yield "tense", rewrite(tokens, {verb: "", verb + 1: inflect(lemma, tag)})
+
+
+def _gerund_of(token: Token) -> str | None:
+    """The verb of a plain -ing form that is nothing but one; "going", which forms the future, is left alone."""
+    if not token.low.endswith("ing") or token.low == "going" or tags(token.low) & {"JJ", "RB"}:
+        return None
+    from trainer.negation_forms import base
+
+    lemma = base(token.low)
+    return lemma if lemma and token.low in inflections(lemma, "VBG") else None
+
+
+def _existentials(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
+    """ "A man is sleeping." → "There is a man sleeping."; and back."""
+    mains = main_verbs(tokens, 0, len(tokens))
+    if len(mains) != 1 or _asks(tokens):
+        return
+    verb, low = mains[0].verb, [token.low for token in tokens]
+    following = low[verb + 1] if verb + 1 < len(low) else ""
+    told = following in PREPOSITIONS or following.endswith("ing")
+    if (
+        low[0] in ("a", "an", "some", "two", "three")
+        and low[verb] in ("is", "are", "was", "were")
+        and told
+        and verb < 6
+    ):
+        plain = rewrite(tokens, {0: low[0], verb: ""})
+        yield "there is", f"There {low[verb]} {plain[:1].lower()}{plain[1:]}"
+
+
+def _asks(tokens: Sequence[Token]) -> bool:
+    return tokens[-1].low == "?"
 
 
 def _article(tokens: Sequence[Token], number: int, word: str) -> Edits:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from indexer.errors import UserError
 from indexer.files import digest
@@ -23,9 +23,10 @@ from trainer.sources import check_source, digests_of
 from trainer.whitelist import Sparing, read_whitelist
 
 if TYPE_CHECKING:
+    from trainer.filters.leakage import Leakage
     from trainer.prepare_stages import Stage
 
-FORMAT = 1  # raise it when the code makes other rows or verdicts of the same input
+FORMAT = 2  # raise it when the code makes other rows or verdicts of the same input
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,20 @@ def check(recipe: Recipe) -> Planned:
     spared = read_whitelist(recipe.whitelist) if recipe.whitelist else frozenset()
     made = ((step, make_filter(step, recipe.holdouts)) for step in recipe.filters)
     filters = tuple((step, Sparing(one, spared) if spared else one) for step, one in made)
+    if recipe.negation:
+        filters += (negation_step(recipe, filters),)
     return Planned(recipe, {source.name: digests_of(source) for source in recipe.sources}, filters)
+
+
+def negation_step(recipe: Recipe, filters: tuple[tuple[FilterStep, Filter], ...]) -> tuple[FilterStep, Filter]:
+    """The last stage: what the filters kept becomes negation data."""
+    from trainer.negation_stage import NegationStage
+
+    assert recipe.negation is not None
+    leakage = next((step for step, _ in filters if step.name == "leakage"), None)
+    held = cast("Leakage", make_filter(leakage, recipe.holdouts)) if leakage else None
+    name = NegationStage.name
+    return FilterStep(name, name, {}), NegationStage(recipe.negation, recipe.seed, held)
 
 
 def prepare(recipe: Recipe, out: Path, watch: Watcher = unwatched, *, workers: int = 1) -> Report:
@@ -83,7 +97,7 @@ def _own(out: Path) -> None:
     """Refuse a folder that holds something else: results are replaced, other people's files are not."""
     if out.is_file():
         raise UserError("The output must be a folder.", out, "name a new folder with --out")
-    ours = {".work", "card.json", "pairs.parquet", "triplets.parquet", "dropped.parquet"}
+    ours = {".work", "card.json", "pairs.parquet", "triplets.parquet", "dropped.parquet", "probes.parquet"}
     strange = [entry.name for entry in out.iterdir() if entry.name not in ours] if out.is_dir() else []
     if strange and not (out / ".work").is_dir():
         raise UserError("The output folder holds other files.", f"{out}: {strange[0]}", "name a new or empty folder")
@@ -102,7 +116,7 @@ def identities(planned: Planned) -> list[str]:
 
 def _read_identity(source: Source, seed: int, inputs: dict[str, str]) -> str:
     """Not the paths: the same bytes under another name, in another order, are the same source. Nor the weight."""
-    kept = {name: getattr(source, name) for name in ("name", "format", "licence", "task", "split", "partners")}
+    kept = {name: getattr(source, name) for name in ("name", "format", "licence", "task", "split", "partners", "config")}
     return digest([FORMAT, kept, dict(source.fields), seed, sorted(inputs)])
 
 
@@ -116,7 +130,7 @@ def _run(
 
     sources = planned.recipe.sources
     read = [
-        read_stage(source, planned.recipe.seed, work / f"read-{name[:16]}", watch)
+        read_stage(source, planned.recipe.seed, planned.inputs[source.name], work / f"read-{name[:16]}", watch)
         for source, name in zip(sources, chain, strict=False)
     ]
     judged: list[Stage] = []
@@ -137,10 +151,12 @@ def only_filters(recipe: Recipe, names: list[str]) -> Recipe:
 
     from trainer.recipe import refuse_unknown
 
-    refuse_unknown(names, [step.label for step in recipe.filters], "--only")
+    known = [step.label for step in recipe.filters] + ["negation"] * (recipe.negation is not None)
+    refuse_unknown(names, known, "--only")
     kept = tuple(step for step in recipe.filters if step.label in names)
     guarded = any(step.name == "leakage" for step in kept)
-    return replace(recipe, filters=kept, holdouts=recipe.holdouts if guarded else ())
+    negation = recipe.negation if "negation" in names else None
+    return replace(recipe, filters=kept, holdouts=recipe.holdouts if guarded else (), negation=negation)
 
 
 def stage_labels(planned: Planned) -> Iterator[str]:

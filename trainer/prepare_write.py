@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import ipc
 
 from indexer.files import canonical_json, sync_file, sync_folder, write_bytes
 from indexer.progress import Watcher
-from trainer.card import Lengths, card_of
+from trainer.card import Lengths, card_of, negation_stage
 from trainer.examples import examples_schema
 from trainer.filters.near import is_pair
 from trainer.prepare import Planned
@@ -26,6 +27,7 @@ from trainer.prepare_read import BATCH, batches_of
 from trainer.prepare_stages import Stage
 
 FILES = ("pairs.parquet", "triplets.parquet", "dropped.parquet")
+PROBES = "probes.parquet"  # only of a recipe that makes negation data
 Told = tuple[list[str | None], list[str | None]]  # reasons, evidence
 
 
@@ -50,8 +52,12 @@ def write_results(
     lengths = Lengths()
     counts = _write_rows(planned, working, read, judged, lengths, watch)
     card = card_of(planned, identity, read, judged, counts, lengths)
+    negation = negation_stage(judged)
+    if negation is not None:
+        _copied(negation.folder / "learned" / "probes.arrow", working / PROBES)
     (out / "card.json").unlink(missing_ok=True)
-    for name in FILES:
+    (out / PROBES).unlink(missing_ok=True)
+    for name in (*FILES, PROBES)[: 4 if negation else 3]:
         sync_file(working / name)
         (working / name).replace(out / name)
     sync_folder(out)
@@ -75,18 +81,40 @@ def _write_rows(
         for batch, told in _told(read, judged):
             kept, fallen = _parted(batch, told, [stage.label for stage in judged])
             dropped.add(fallen)
-            lengths.see(kept)
-            mask = is_pair(kept)
-            for writer, rows, kind in (
-                (pairs, kept.filter(mask), "pairs"),
-                (triplets, kept.filter(pa.compute.invert(mask)), "triplets"),
-            ):
-                writer.add(rows)
-                if rows.num_rows:
-                    counts[rows.column("source")[0].as_py()][kind] += rows.num_rows
+            _add_kept(kept, pairs, triplets, counts, lengths)
             done += batch.num_rows
             watch("writing", done, None)
+        for made in _made(judged):
+            _add_kept(made, pairs, triplets, counts, lengths)
     return counts
+
+
+def _made(judged: list[Stage]) -> Iterator[pa.RecordBatch]:
+    """The rows that the negation stage made."""
+    stage = negation_stage(judged)
+    return batches_of(stage.folder / "learned" / "made.arrow") if stage else iter(())
+
+
+def _add_kept(
+    kept: pa.RecordBatch, pairs: Rows, triplets: Rows, counts: dict[str, dict[str, int]], lengths: Lengths
+) -> None:
+    """Pairs to the pairs, triplets to the triplets, counted by source."""
+    lengths.see(kept)
+    mask = is_pair(kept)
+    for writer, rows, kind in (
+        (pairs, kept.filter(mask), "pairs"),
+        (triplets, kept.filter(pa.compute.invert(mask)), "triplets"),
+    ):
+        writer.add(rows)
+        for entry in rows.column("source").value_counts().to_pylist():
+            counts.setdefault(entry["values"], {"pairs": 0, "triplets": 0})[kind] += entry["counts"]
+
+
+def _copied(arrow: Path, parquet: Path) -> None:
+    batches = list(batches_of(arrow))
+    with ipc.open_file(str(arrow)) as reader:
+        schema = reader.schema
+    pq.write_table(pa.Table.from_batches(batches, schema).combine_chunks(), parquet, compression="zstd")
 
 
 class Rows:

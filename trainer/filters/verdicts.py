@@ -22,7 +22,9 @@ class Verdicts:
 
 
 class Filter(Protocol):
-    """A filter of examples. Frozen dataclasses of their settings; what a corpus-wide one has learned lies in its folder."""
+    """A filter of examples. Frozen dataclasses of their settings; what a corpus-wide one has learned lies in its folder.
+
+    One with a tuple `counted` names evidence columns whose values the card counts by source."""
 
     @property
     def name(self) -> str:
