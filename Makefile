@@ -39,6 +39,10 @@ bench: install ## run every benchmark; each prints one JSON line
 	$(BIN)/python -m benchmarks.memory --rows 10000,100000,500000
 	$(BIN)/python -m benchmarks.search --home bench-home
 	$(BIN)/python -m benchmarks.quality --home bench-home
+	$(BIN)/python -m benchmarks.prepare --rows 10000,100000,1000000
+	$(BIN)/python -m benchmarks.filters_speed
+	$(BIN)/python -m benchmarks.consistency --rows 10000
+	$(BIN)/python -m benchmarks.negation
 
 browser: ## find Chromium for the tests of the pages, or install it where that can be done
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \

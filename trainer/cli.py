@@ -18,6 +18,7 @@ from indexer.errors import UserError
 if TYPE_CHECKING:
     from trainer.audit import Rate
     from trainer.dropped import Dropped
+    from trainer.negation import Negation
     from trainer.prepare import Report
     from trainer.recipe import Recipe
 
@@ -109,6 +110,30 @@ def dropped_command(
     return print_json({"dropped": [asdict(row) for row in rows]}) if json else _print_dropped(rows)
 
 
+@app.command("explain")
+def explain_command(
+    folder: Prepared,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="A Markdown file instead of stdout.")
+    ] = None,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+) -> None:
+    """Tell a preparation in one Markdown page: each filter, its counts, a row it kept and a row it dropped.
+
+    Example: trainer explain prepared --out filters.md
+    """
+    from indexer.files import write_bytes
+    from trainer.explain import explain
+
+    page = explain(folder, seed=seed)
+    if out is not None:
+        write_bytes(out, page.encode())
+    if json:
+        return print_json({"page": page, "out": str(out) if out else None})
+    return print(f"written: {out}" if out else page)
+
+
 @app.command("audit")
 def audit_command(
     folder: Prepared,
@@ -168,21 +193,38 @@ def whitelist_command(
 def negate_command(
     text: Annotated[str, typer.Argument(help="A sentence, a title, a question.", metavar="TEXT")],
     every: Annotated[bool, typer.Option("--all", help="Every way the rules know.")] = False,
+    llm: Annotated[
+        str | None,
+        typer.Option("--llm", metavar="URL", help="Ask a model at this OpenAI-compatible address; the text goes there."),
+    ] = None,
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model's name, with --llm.")] = "",
+    cache: Annotated[
+        Path, typer.Option("--cache", metavar="FILE", help="Where answers of a model are kept, with --llm.")
+    ] = Path("negations.jsonl"),
     json: JsonOption = False,
 ) -> None:
     """Say the opposite of a sentence, and by which rule; or abstain, and say why.
 
     Example: trainer negate "The lamp comes with a bulb."
     """
-    from trainer.negation import negate, negations
-
-    usual = negate(text)
-    ways = negations(text) if every else [usual]
+    ways = _asked(text, llm, model, cache) if llm else _by_rules(text, every)
     if json:
         return print_json({"text": text, "negations": [asdict(way) for way in ways]})
-    for way in ways if usual.text is not None else [usual]:
+    for way in ways:
         print(f"abstains: {way.why}" if way.text is None else f"{way.text}   ({way.rule})")
     return None
+
+
+def _by_rules(text: str, every: bool) -> list[Negation]:
+    from trainer.negation import negate, negations
+
+    return (every and negations(text)) or [negate(text)]
+
+
+def _asked(text: str, url: str, model: str, cache: Path) -> list[Negation]:
+    from trainer.negation_llm import LlmNegator, LlmSettings
+
+    return LlmNegator(LlmSettings(url, model, cache)).negate([text])
 
 
 def _plan(recipe: Recipe, json: bool) -> None:

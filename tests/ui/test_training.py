@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from indexer.home import Home
 from tests.trainer.test_commands import RECIPE, ROWS
+from tests.trainer.test_negation_data import corpus
 from tests.ui.conftest import Served, open_page, running_pages
 from tests.ui.driving import parts, settled
 from tests.ui.hostile import TEXTS
@@ -27,6 +28,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     (folder / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*ROWS, *same[:12]]))
     (folder / "recipe.toml").write_text(RECIPE)
     prepare(load_recipe(folder / "recipe.toml"), folder / "home" / "training" / "web")
+    recipe = corpus(folder / "nli", filters='[[filters]]\nname = "language"')
+    prepare(load_recipe(recipe), folder / "home" / "training" / "with-negation")
     return Home(folder / "home")
 
 
@@ -56,6 +59,22 @@ def test_composition_and_filters_say_what_came_of_each_source(page: Page) -> Non
     expect(page.locator(".group")).to_have_count(1)
     expect(page.locator(".group")).to_contain_text("exact duplicate")
     expect(page.locator(".group")).to_contain_text("how to boil an egg", ignore_case=True)
+
+
+def test_negation_data_languages_and_filters_in_the_order_of_the_recipe(page: Page, home: Home) -> None:
+    card = json.loads((home.root / "training" / "with-negation" / "card.json").read_text())
+    page.goto("/training?set=with-negation")
+    made = page.get_by_role("region", name="Negation data")
+    expect(made).to_contain_text(f"{card['negation']['triplets']:,}")
+    expect(made).to_contain_text("copies that mean the same")
+    expect(made.get_by_role("row").filter(has_text="Rules")).to_contain_text("auxiliary not")
+    expect(page.get_by_role("region", name="Languages seen").get_by_role("row").first).to_contain_text("en ")
+    names = page.locator(".bars li button").all_inner_texts()
+    assert names == ["read", "exact", "leakage", "language", "negation"]
+    page.get_by_role("button", name="Show what negation dropped").click()
+    settled(page)
+    expect(page.get_by_role("button", name="Right drop").first).to_be_visible()
+    expect(page.get_by_role("button", name="Bring it back")).to_have_count(0)
 
 
 def test_drops_are_judged_and_brought_back_by_keys(page: Page, home: Home) -> None:

@@ -21,9 +21,11 @@ from ui import address
 from ui.frame import guarded
 from ui.nodes import Element, Node, h
 from ui.parts import counted, empty, said
+from ui.screens.training_card import filters, told
 from ui.view import Action, Asked, view
 
 SAMPLE = 20
+FINAL = ("read", "negation")  # rows that cannot be used, and rows that are needed for testing, do not come back
 
 
 @guarded
@@ -37,7 +39,7 @@ def page() -> None:
     card = _card(str(_folder(name)), (_folder(name) / "card.json").stat().st_mtime_ns)
     view(
         "training",
-        [_head(names, name), _figures(card), _composition(card), _filters(card), *_drops(name, card)],
+        [_head(names, name), *told(card), filters(card, address.get("filter")), *_drops(name, card)],
         ACTIONS,
     )
 
@@ -68,73 +70,6 @@ def _head(names: list[str], name: str) -> Element:
 def _nothing() -> Element:
     todo = "Prepare some from a recipe: trainer prepare RECIPE.toml --out home/training/NAME"
     return empty("No training data is prepared yet", todo)
-
-
-def _figures(card: Mapping[str, Any]) -> Element:
-    gone = sum(count for reasons in card["dropped"].values() for count in reasons.values())
-    figures = (
-        (card["kept"]["pairs"], "pairs kept"),
-        (card["kept"]["triplets"], "triplets kept"),
-        (gone, "rows dropped"),
-    )
-    return h(
-        "div", *(h("div", h("strong", f"{count:,}"), h("small", label)) for count, label in figures), class_="figures"
-    )
-
-
-def _composition(card: Mapping[str, Any]) -> Element:
-    """A row per source: what was read and what is left of it."""
-    head = h(
-        "tr",
-        *(
-            h("th", name, scope="col")
-            for name in ("Source", "Rows", "Pairs", "Triplets", "Weight", "Epochs", "Licence")
-        ),
-    )
-    rows = []
-    for name, found in card["sources"].items():
-        kept = found["kept"]
-        epochs = said(round(found["epochs"], 1)) if found.get("epochs") is not None else "–"
-        counts = (f"{found['rows']:,}", f"{kept['pairs']:,}", f"{kept['triplets']:,}")
-        cells = (*counts, said(found["weight"]), epochs, str(found["licence"]))
-        rows.append(h("tr", h("th", h("bdi", name), scope="row"), *(h("td", cell) for cell in cells)))
-    table = h("table", h("thead", head), h("tbody", *rows), class_="history")
-    return h(
-        "section",
-        h("h2", "Composition"),
-        h("div", table, class_="scroll", tabindex=0, role="region", aria_label="Composition"),
-    )
-
-
-def _filters(card: Mapping[str, Any]) -> Element:
-    """A bar per filter, as long as its drops; pressing one shows samples of what it dropped."""
-    totals = {name: sum(reasons.values()) for name, reasons in card["dropped"].items()}
-    most, current = max(totals.values(), default=0) or 1, address.get("filter")
-    bars = [_bar(card, name, total, total / most, name == current) for name, total in totals.items()]
-    return h("section", h("h2", "Dropped, by filter"), h("ul", *bars, class_="bars"))
-
-
-def _bar(card: Mapping[str, Any], name: str, total: int, share: float, chosen: bool) -> Element:
-    why = ", ".join(f"{reason} {count:,}" for reason, count in card["dropped"][name].items()) or "nothing"
-    label = f"Show what {name} dropped"
-    button = h(
-        "button",
-        name,
-        type="button",
-        class_="chip on" if chosen else "chip",
-        aria_label=label,
-        aria_pressed=str(chosen).lower(),
-        disabled=not total,
-        on={"click": ("filter", name)},
-    )
-    return h(
-        "li",
-        button,
-        h("div", h("span", fill=round(share, 3)), class_="meter", aria_hidden="true"),
-        h("span", f"{total:,}", class_="count"),
-        h("small", why),
-        data_key=name,
-    )
 
 
 def _drops(name: str, card: Mapping[str, Any]) -> list[Node]:
@@ -183,7 +118,7 @@ def _row(row: Dropped, words: Mapping[str, str], first: bool) -> Element:
         for item in (h("dt", name.replace("_", " ")), h("dd", h("bdi", _shown(value))))
     ]
     value = [row.filter, row.content]
-    can_return = row.filter != "read" and bool(row.content)
+    can_return = row.filter not in FINAL and bool(row.content)
     right = h(
         "button",
         "Right drop",
