@@ -113,7 +113,7 @@ def ours(source: Path, kind: str, out: Path) -> dict[str, float]:
 
 def run(command: list[str]) -> dict[str, float]:
     """The JSON that a child prints last."""
-    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         raise SystemExit(ended.stderr[-2000:])
     found: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])

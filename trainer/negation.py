@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import pairwise
 
+from trainer.negation_captions import is_passive
 from trainer.negation_clauses import Main
 from trainer.negation_coordination import main_verbs
+from trainer.negation_existential import flip_existential
 from trainer.negation_forms import Token, rewrite, tags, tokenise
 from trainer.negation_fragments import flip_fragment, is_headline
-from trainer.negation_moods import flip_existential, flip_question, flip_request, request_start
+from trainer.negation_moods import DEGREES, flip_question, flip_request, request_start
+from trainer.negation_places import is_inverted, is_titled
 from trainer.negation_scope import negative_object, under_negation, without_negation
 from trainer.negation_subjects import NONE, flip_subject
-from trainer.negation_verbs import Edits, affirm_verb, negate_verb, titled
+from trainer.negation_unclear import is_tag_question, unclear
+from trainer.negation_verbs import Edits, affirm_verb, negate_verb
 from trainer.negation_ways import contract, ways
-from trainer.negation_words import PREPOSITIONS
+from trainer.negation_words import AUXILIARIES, PREPOSITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +113,17 @@ def _sentence_ends(tokens: Sequence[Token]) -> list[int]:
 
 def _flip_sentence(tokens: Sequence[Token]) -> tuple[Edits, str] | str:
     end = len(tokens)
-    if any(token.low == "?" for token in tokens[-2:]):
-        if _is_tag_question(tokens):
+    if any(token.low == "?" for token in tokens[-2:]) or is_inverted(tokens):
+        if is_tag_question(tokens):
             return "a tag question"
+        if tokens[0].low == "how" and end > 2 and tokens[1].low in DEGREES and tokens[2].low in AUXILIARIES:
+            return "a question of degree"
         found = flip_question(tokens, 0, end)
         if found:
             return found
-    if any(token.low == "not" and after.low == "only" for token, after in pairwise(tokens)):
-        return "not only … but also"
-    if _only_after(tokens):
-        return "only at the beginning inverts the clause"
+    why = unclear(tokens)
+    if why:
+        return why
     headline = _headline(tokens)
     if headline:
         return headline
@@ -129,6 +133,8 @@ def _flip_sentence(tokens: Sequence[Token]) -> tuple[Edits, str] | str:
     if request is not None:
         return flip_request(tokens, request, end)
     mains = main_verbs(tokens, 0, end)
+    if mains and is_passive(tokens, mains[0].verb):
+        mains = []
     if not mains and tokens[0].low in NONE and end > 1 and "VB" in tags(tokens[1].low):
         return flip_subject(tokens, Main(1, 0, None), end) or "no finite verb"
     if not mains:
@@ -153,36 +159,9 @@ def _is_predicate(tokens: Sequence[Token]) -> bool:
     )
 
 
-def _is_tag_question(tokens: Sequence[Token]) -> bool:
-    tail = [token.low for token in tokens[-6:]]
-    return "," in tail[1:] and tail[tail.index(",", 1) + 1] in (
-        "is",
-        "are",
-        "do",
-        "does",
-        "did",
-        "was",
-        "were",
-        "has",
-        "have",
-        "can",
-        "will",
-        "wo",
-        "ca",
-    )
-
-
-def _only_after(tokens: Sequence[Token]) -> bool:
-    return (
-        tokens[0].low == "only"
-        and len(tokens) > 2
-        and tokens[1].low in ("then", "after", "when", "if", "once", "in", "by")
-    )
-
-
 def _headline(tokens: Sequence[Token]) -> tuple[Edits, str] | None:
     """ "Mayor to reopen baths", "Sprinter banned after test": verbless to grammar, not to readers."""
-    if tokens[-1].low in (".", "!", "?") or tokens[0].low in ("no", "not", "never", "without"):
+    if tokens[-1].low in (".", "!", "?") or tokens[0].low in ("no", "not", "never", "without", "nothing"):
         return None
     for number in range(1, min(len(tokens), 8)):
         low, after = tokens[number].low, tokens[number + 1].low if number + 1 < len(tokens) else ""
@@ -205,7 +184,7 @@ def _headline(tokens: Sequence[Token]) -> tuple[Edits, str] | None:
         ):
             return None
         if (infinitive or participle) and is_headline(tokens, number):
-            not_ = "Not" if titled(tokens) else "not"
+            not_ = "Not" if is_titled(tokens) else "not"
             return {number: f"{not_} {tokens[number].text}"}, "headline not"
         if "VBZ" in possible and "NNS" not in possible:
             return None
@@ -217,12 +196,23 @@ def _flip_statement(tokens: Sequence[Token], mains: Sequence[Main], end: int) ->
     rules = []
     for number, main in enumerate(mains):
         until = mains[number + 1].start if number + 1 < len(mains) else end
+        if number and len(mains) > 2 and main.verb > main.start and _has_subject(tokens, main):
+            break  # many clauses: the first is the statement, the others go on from it
+        if number and negative_object(tokens, main.verb + 1, max(until, main.verb + 1)):
+            break
         found, rule = _flip_clause(tokens, main, max(until, main.verb + 1))
         edits |= found
         rules.append(rule)
         if number == 0 and len(mains) > 1 and rule == "quantifier" and mains[1].start == mains[1].verb:
             break
     return edits, rules[0] if len(set(rules)) == 1 else " + ".join(dict.fromkeys(rules))
+
+
+def _has_subject(tokens: Sequence[Token], main: Main) -> bool:
+    """Whether the clause has a subject of its own, not only an adverb before its verb."""
+    return any(
+        "RB" not in tags(token.low) and token.low not in ("not", "n't") for token in tokens[main.start : main.verb]
+    )
 
 
 def _flip_clause(tokens: Sequence[Token], main: Main, end: int) -> tuple[Edits, str]:

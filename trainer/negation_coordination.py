@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainer.negation_clauses import Main, main_verb
-from trainer.negation_forms import Token, tags
-from trainer.negation_verbs import is_auxiliary, tense
-from trainer.negation_words import (
-    ADVERBS,
-    AUXILIARIES,
-    DETERMINERS,
-    MODALS,
-    PLURAL_ONLY,
-    PREPOSITIONS,
-    PRONOUNS,
-    SUBJECTS,
-    SUBORDINATORS,
-)
+from trainer.negation_clauses import Main, main_verb, opens, paying_verb, plural_subject
+from trainer.negation_forms import Token
+from trainer.negation_lexicon import FINITE
+from trainer.negation_tagging import Tagged, tagged
 
-JOINING = frozenset({"and", "but", "or", "so", ";", "yet"})
+JOINING = frozenset({"CV", "CMV", "SMV"})
 
 
 def main_verbs(tokens: Sequence[Token], start: int, end: int) -> list[Main]:
@@ -27,86 +17,43 @@ def main_verbs(tokens: Sequence[Token], start: int, end: int) -> list[Main]:
     first = main_verb(tokens, start, end)
     if first is None:
         return []
-    found, inside = [first], False
-    number = first.verb + 1
+    read = tagged(tuple(tokens))
+    found, inside, number = [first], False, first.verb + 1
     while number < end - 1:
-        low = tokens[number].low
-        if low in (SUBORDINATORS - {"as", "since", "before", "after", "until", "than"}) | {"who", "which", "whose"}:
+        if read[number].tag in JOINING:
+            own = _own_subject(read, number)
+            inside = inside and not (own and (tokens[number - 1].low == "," or read[number].tag != "CV"))
+            other = paying_verb(read, number + 1, end)
+            if other and not own and read[other].tag == "VBP" and not _takes_base(tokens, read, found[-1]):
+                other = None
+            if other and (not inside or _fits_outside(tokens, read, found[-1].verb, number, other)):
+                if read[number].tag == "CV" or not _asks(read, number + 1):
+                    found.append(Main(other, number + 1, plural_subject(read, other)))
+                number, inside = other, False
+        elif opens(read, number):
             inside = True
-        elif (low in (",", ";") and tokens[number + 1].low in JOINING | {"which", "who", "where"}) or low == ";":
-            inside = low == "," and tokens[number + 1].low not in JOINING
-        elif low in JOINING and (not inside or _is_outside(tokens, found[-1], number)):
-            other = _joined(tokens, number, end, found[-1])
-            if other:
-                found.append(other)
-                number = other.verb
         number += 1
     return found
 
 
-def _is_outside(tokens: Sequence[Token], main: Main, number: int) -> bool:
+def _own_subject(read: Sequence[Tagged], joint: int) -> bool:
+    """Whether a subject follows the joint, and not at once a verb."""
+    number = joint + 1
+    while number < len(read) - 1 and read[number].tag in ("RB", "NOT"):
+        number += 1
+    return read[number].tag not in FINITE
+
+
+def _takes_base(tokens: Sequence[Token], read: Sequence[Tagged], main: Main) -> bool:
+    """Whether a present plural form may go on from the verb: not after "should use" (it shares the modal), nor "is"."""
+    return read[main.verb].tag not in ("MD", "DO", "VBZ") and tokens[main.verb].low not in ("is", "was", "has")
+
+
+def _asks(read: Sequence[Tagged], number: int) -> bool:
+    return read[number].tag in ("DO", "MD", "WH", "SC")
+
+
+def _fits_outside(tokens: Sequence[Token], read: Sequence[Tagged], main: int, joint: int, verb: int) -> bool:
     """ "measures your heart while you sleep and sends …": a form that the main verb has and the clause between has not."""
-    between = [token.low for token in tokens[main.verb + 1 : number]]
-    after = tags(tokens[number + 1].low)
-    third = "VBZ" in after and "NNS" not in after and "VBZ" in tags(tokens[main.verb].low)
-    return third and not any("VBZ" in tags(low) or low in ("is", "has", "does") for low in between)
-
-
-def _joined(tokens: Sequence[Token], number: int, end: int, earlier: Main) -> Main | None:
-    verb = number + 1
-    while verb < end and (tokens[verb].low in ADVERBS - {"both", "all", "each"} or tags(tokens[verb].low) == {"RB"}):
-        verb += 1
-    if verb >= end:
-        return None
-    if tokens[number].low != "so" and _same_tense(tokens, verb, end, earlier):
-        return Main(verb, verb, earlier.plural)
-    return _clause(tokens, number, verb, end)
-
-
-def _same_tense(tokens: Sequence[Token], verb: int, end: int, earlier: Main) -> bool:
-    low, possible = tokens[verb].low, tags(tokens[verb].low)
-    after = tokens[verb + 1].low if verb + 1 < end else ""
-    auxiliary = is_auxiliary(tokens, earlier.verb)
-    if low in AUXILIARIES - {"'s", "'d", "have", "do", "be"}:
-        return low not in MODALS - {"can", "will"} or tokens[verb].low in MODALS
-    if auxiliary:
-        past = "VBD" in possible and "VBN" not in possible
-        present = "VBZ" in possible and ("NNS" not in possible or _goes_on(after))
-        return (past or present) and tokens[earlier.verb].low not in MODALS
-    form = tense(tokens, earlier)
-    if form == "VBZ":
-        return "VBZ" in possible and ("NNS" not in possible or _goes_on(after))
-    if form == "VBD":
-        return (
-            "VBD" in possible and not ("JJ" in possible and tags(after) & {"NN", "NNS"}) and after not in (",", ".", "")
-        ) or ("VBD" in possible and "VBN" not in possible)
-    plural = "VB" in possible or low in ("have", "do")
-    return plural and (not possible & {"NN", "JJ"} or after in DETERMINERS | PRONOUNS or tags(after) == {"RB"})
-
-
-def _goes_on(after: str) -> bool:
-    return after in DETERMINERS | PREPOSITIONS | PRONOUNS | {"to"} or after in ADVERBS or tags(after) == {"RB"}
-
-
-def _clause(tokens: Sequence[Token], number: int, start: int, end: int) -> Main | None:
-    """An independent clause with a subject of its own."""
-    low = tokens[start].low
-    comma = tokens[number - 1].low == "," or tokens[number].low == ";"
-    if not (comma or low in DETERMINERS | SUBJECTS | PLURAL_ONLY) or low in PREPOSITIONS or low in SUBORDINATORS:
-        return None
-    found = main_verb(tokens, start, end)
-    if found is None or found.verb == start:
-        return None
-    if not comma and any(token.low in JOINING | {","} for token in tokens[start : found.verb]):
-        return None
-    verb = tokens[found.verb].low
-    after = tokens[found.verb + 1].low if found.verb + 1 < end else ""
-    pronoun = tokens[found.verb - 1].low in SUBJECTS
-    if (
-        verb not in AUXILIARIES
-        and not pronoun
-        and tags(verb) & {"NN", "NNS", "JJ"}
-        and not (_goes_on(after) or tags(after) & {"JJ"})
-    ):
-        return None
-    return Main(found.verb, start, found.plural)
+    between = {read[number].tag for number in range(main + 1, joint)} & FINITE
+    return not _own_subject(read, joint) and read[verb].tag == read[main].tag and read[verb].tag not in between

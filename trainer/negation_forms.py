@@ -14,14 +14,15 @@ from functools import lru_cache
 from trainer.negation_words import ADVERBS, NOT_LEXICAL, PLURAL_ONLY
 
 TOKEN = re.compile(
-    r"\s*(?:[^\W_]+?(?=n['’]t\b)|n['’]t\b|can(?=not\b)|['’](?:s|re|ve|ll|d|m)\b|[^\W_]+(?:[-.&/][^\W_]+)*|\S)",
+    r"\s*(?:[^\W_]+?(?=n['’]t\b)|n['’]t\b|\b(?:do|does|did|is|are|was|were|has|have|had|ca|wo|could|would|should)(?=nt\b)|(?<=[a-z])nt\b|can(?=not\b)|['’](?:s|re|ve|ll|d|m)\b|[^\W_]+(?:[-.&/][^\W_]+)*|\S)",
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Token:
-    """A word or a mark: as written, in lower case with straight quotes, and the white space before it."""
+    """A word or a mark: as written, in lower case with straight quotes, and the white space before it. Compared by identity,
+    so that a sentence's tags are found again without comparing its words."""
 
     text: str
     low: str
@@ -34,10 +35,11 @@ class Token:
 
 def tokenise(text: str) -> list[Token]:
     """The tokens of a text; joined with their gaps they are the text again, but for white space at its end."""
-    tokens = []
+    tokens: list[Token] = []
     for found in TOKEN.findall(text):
         bare = found.lstrip()
-        tokens.append(Token(bare, bare.lower().replace("’", "'"), found[: len(found) - len(bare)]))
+        low = bare.lower().replace("’", "'")
+        tokens.append(Token(bare, "n't" if low == "nt" and tokens else low, found[: len(found) - len(bare)]))
     return tokens
 
 
@@ -47,8 +49,13 @@ def rewrite(tokens: Sequence[Token], edits: Mapping[int, str]) -> str:
     for number, token in enumerate(tokens):
         text = edits.get(number, token.text)
         if text:
+            text = text if parts and token.gap == "" else text.lstrip()
             joined = number in edits and text.startswith(("'", "n't", "n’t", "’")) and number > 0
-            gap = "" if joined else token.gap or (" " if number in edits and token.low[0] in "'n" and parts else "")
+            gap = (
+                ""
+                if joined or text[0] == " "
+                else token.gap or (" " if number in edits and token.low[0] in "'n" and parts else "")
+            )
             parts.append((gap if parts else "") + text)
     text = "".join(parts)
     return _capital(text) if edits and tokens[0].text[:1].isupper() else text
@@ -65,6 +72,8 @@ def tags(word: str) -> frozenset[str]:
         return frozenset({"RB"})
     if not word[:1].isalpha() or word in NOT_LEXICAL:
         return frozenset()
+    if word == "feed":
+        return frozenset({"NN", "VB"})  # not the past of "fee"
     if word in PLURAL_ONLY:
         return frozenset({"NNS"})
     from lemminflect import getAllLemmas
@@ -116,7 +125,7 @@ def base(word: str) -> str | None:
     """The base form of a finite verb, irregular verbs first: "found" is of find, "left" of leave."""
     from lemminflect import getAllLemmas, getAllLemmasOOV
 
-    lemmas = getAllLemmas(word, "VERB").get("VERB", ())
+    lemmas = getAllLemmas(word, "VERB").get("VERB", ()) if word != "feed" else ("feed",)
     for tag in ("VBD", "VBZ", "VBN", "VB"):
         fitting = [lemma for lemma in lemmas if word in inflections(lemma, tag)]
         if fitting:

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from trainer.negation_captions import INTRANSITIVE, flip_caption
 from trainer.negation_clauses import Main
 from trainer.negation_forms import Token, tags
 from trainer.negation_moods import lowered
+from trainer.negation_places import is_titled
 from trainer.negation_scope import article, without_negation
-from trainer.negation_tables import prefixes, unprefixed
-from trainer.negation_verbs import Edits, negate_verb, titled
+from trainer.negation_tables import less, prefixes, unprefixed
+from trainer.negation_tagging import tagged
+from trainer.negation_verbs import Edits, negate_verb
 from trainer.negation_words import ADVERBS, AUXILIARIES, DETERMINERS, NUMBERS, PREPOSITIONS, PRONOUNS, words
 
-INTRANSITIVE = words("arrived worked died happened looked stayed lasted lived worked tasted smelled came")
-ASLEEP = words("asleep awake alone afraid alive aware unaware able unable available")
+BECOMING = words("felt looked seemed got became went kept stayed")
 PROOF = ("proof", "resistant", "friendly", "safe", "compatible")
 
 
 def flip_fragment(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     """The edits that negate a text without a main verb, or None: most names and noun groups have no negation."""
-    for rule in (_not_away, _with, _start, _infinitive, _participle, _inner_with, _adjective_title):
+    for rule in (_specification, _not_away, _with, _start, _infinitive, flip_caption, _inner_with, _adjective_title):
         found = rule(tokens, end)
         if found:
             return found
@@ -28,7 +30,16 @@ def flip_fragment(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None
 
 
 def _not(tokens: Sequence[Token]) -> str:
-    return "Not" if titled(tokens) else "not"
+    return "Not" if is_titled(tokens) else "not"
+
+
+def _specification(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
+    """ "Battery included: yes" → "Battery included: no"."""
+    last = end - 1 if tokens[end - 1].low != "." else end - 2
+    opposite = {"yes": "no", "no": "yes", "none": "yes"}.get(tokens[last].low)
+    if opposite and last > 1 and tokens[last - 1].low == ":":
+        return {last: _like(tokens[last].text, opposite)}, "yes, no"
+    return None
 
 
 def _not_away(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
@@ -46,6 +57,8 @@ def _not_away(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
             return {number: "still", number + 1: ""}, "no longer, still"
         if low == "no" and number and after != "matter":
             return {number: article(tokens, number + 1, end)}, "determiner no away"
+        if low == "no" and end > 2 and "VBN" in tags(tokens[end - 1].low):
+            return {number: ""}, "determiner no away"
         if low == "no" and after not in ("matter", "."):
             return {number: article(tokens, number + 1, end)}, "determiner no away"
         if low.startswith("non-") and len(low) > 6:
@@ -57,7 +70,7 @@ def _with(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     first = tokens[0].low
     if any(one.low == "or" and two.low == "without" for one, two in pairwise(tokens)):
         return None
-    if first == "with":
+    if first == "with" and not any(token.low == "," for token in tokens[: end - 1]):
         return _without(tokens, 0)
     for number in range(end):
         if tokens[number].low == "without":
@@ -84,8 +97,16 @@ def _start(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     first = tokens[0].low
     after = tokens[1].low if end > 1 else ""
     possible = tags(first)
+    if first in ("dear", "happy", "wishing", "sincerely", "yours") or (tokens[-1].low == "!" and "VBG" in possible):
+        return None
     if first == "out" and after == "of":
         return {0: _like(tokens[0].text, "in"), 1: ""}, "antonym"
+    if first == "unlike":
+        return {0: _like(tokens[0].text, "like")}, "prefix"
+    if is_titled(tokens) and first in PREPOSITIONS - {"for"}:
+        return None
+    if tagged(tuple(tokens))[0].tag == "VBZ" and not is_titled(tokens) and (end < 3 or "JJ" in tags(after)):
+        return negate_verb(tokens, Main(0, 0, False))
     positive = unprefixed().get((first, "adj"))
     if positive and after in PREPOSITIONS | {"to", ""}:
         return {0: _like(tokens[0].text, positive)}, "prefix"
@@ -115,31 +136,41 @@ def _start(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     ):
         return _lead(tokens, 0)
     bare = not possible & {"NN", "NNS"} and bool(tags(after) & {"NN", "NNS", "JJ"})
-    if "VBZ" in possible and "NN" not in possible and (_goes_on(after) or bare) and not titled(tokens):
+    if "VBZ" in possible and "NN" not in possible and (_goes_on(after) or bare) and not is_titled(tokens):
         return negate_verb(tokens, Main(0, 0, False))
     if (
         "VBD" in possible
-        and ("VBN" not in possible or first in INTRANSITIVE)
-        and _goes_on(after)
-        and not titled(tokens)
+        and ("VBN" not in possible or first in INTRANSITIVE | BECOMING)
+        and (_goes_on(after) or (first in BECOMING and "JJ" in tags(after)))
+        and not is_titled(tokens)
     ):
         return negate_verb(tokens, Main(0, 0, False))
-    if possible & {"VBN", "VBG"} and (_goes_on(after) or not after):
+    if possible & {"VBN", "VBG"} and (
+        _goes_on(after)
+        or not after
+        or (first in ("having", "being") and "VBN" in tags(after))
+        or (after == "," and "VBN" in possible)
+    ):
         return _lead(tokens, 0)
     if "VBG" in possible and "NN" not in possible and "NNS" in tags(after):
         return _lead(tokens, 0)
     if "JJ" in possible and (after in PREPOSITIONS | {"to", "and", "or", ",", "", ".", "enough", "!", "when", "if"}):
         return _coordinated(tokens, end) if not ({"NN"} & possible and after in (",",)) else None
-    if (
-        possible & {"RB"}
-        and first not in ("here", "now")
-        and end > 1
-        and tags(after) & {"JJ", "VBN", "VBG"}
-        and first not in ("how",)
-    ):
-        beyond = tokens[2].low if end > 2 else ""
-        return _lead(tokens, 0) if beyond in PREPOSITIONS | {"to", "", ".", "and", ","} else None
-    return None
+    return _start_adverb(tokens, end)
+
+
+def _start_adverb(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
+    """ "very easy to assemble", "currently in stock", "lightly roasted"."""
+    first, after = tokens[0].low, tokens[1].low if end > 1 else ""
+    if first == "more" and after == "than":
+        return _lead(tokens, 0)
+    if "RB" not in tags(first) or first in ("here", "now", "how", "yes", "no", "then", "well"):
+        return None
+    beyond = tokens[2].low if end > 2 else ""
+    if tags(after) & {"JJ", "VBN", "VBG"}:
+        ends = beyond in PREPOSITIONS | {"to", "", ".", "and", ","} or "VBN" in tags(after)
+        return _lead(tokens, 0) if ends else None
+    return _lead(tokens, 0) if after in PREPOSITIONS and first.endswith("ly") else None
 
 
 def _goes_on(after: str) -> bool:
@@ -147,9 +178,9 @@ def _goes_on(after: str) -> bool:
 
 
 def _lead(tokens: Sequence[Token], number: int) -> tuple[Edits, str]:
-    text = tokens[number].text if titled(tokens) and number else lowered(tokens[number])
+    text = tokens[number].text if is_titled(tokens) and number else lowered(tokens[number])
     not_ = "Not" if tokens[number].text[:1].isupper() else "not"
-    return {number: f"{not_} {tokens[number].text if titled(tokens) else text}"}, "fragment not"
+    return {number: f"{not_} {tokens[number].text if is_titled(tokens) else text}"}, "fragment not"
 
 
 def _coordinated(tokens: Sequence[Token], end: int) -> tuple[Edits, str]:
@@ -167,7 +198,7 @@ def _infinitive(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
         ):
             before = tokens[number - 1].low if number else ""
             if before in ("how", "what", "where", "when", "which", "") or is_headline(tokens, number):
-                not_ = "Not" if titled(tokens) else "not"
+                not_ = "Not" if is_titled(tokens) else "not"
                 word = "to" if number else lowered(tokens[0])
                 return {number: f"{not_} {word}"}, "infinitive not"
         if tokens[number].low in PREPOSITIONS:
@@ -188,49 +219,6 @@ def is_headline(tokens: Sequence[Token], place: int) -> bool:
     )
 
 
-def _participle(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
-    """ "Two dogs running …", "batteries included", "Sprinter banned after …"."""
-    for number in range(1, end):
-        low, possible = tokens[number].low, tags(tokens[number].low)
-        before = tokens[number - 1].low
-        after = tokens[number + 1].low if number + 1 < end else ""
-        if (low in PREPOSITIONS and tokens[0].low not in DETERMINERS | NUMBERS) or low == ",":
-            return None
-        worn = low in ("wearing", "holding", "carrying") and any("VBG" in tags(t.low) for t in tokens[number + 1 : end])
-        if worn:
-            continue
-        if low in ASLEEP:
-            return _insert(tokens, number), "fragment not"
-        nominal = (bool(tags(before) & {"NN", "NNS"}) and before not in ADVERBS) or before in PRONOUNS
-        last = after in ("", ".", "!")
-        if nominal and "VBN" in possible and (last or _goes_on(after) or after in ("at",)):
-            return _insert(tokens, number), "participle not"
-        if (
-            nominal
-            and "VBG" in possible
-            and (
-                _goes_on(after)
-                or (last and "NN" not in possible)
-                or "NN" not in possible
-                or tokens[0].low in DETERMINERS | NUMBERS
-            )
-            and not titled(tokens)
-        ):
-            return {**_insert(tokens, number), **_second(tokens, number, end)}, "participle not"
-    return None
-
-
-def _insert(tokens: Sequence[Token], number: int) -> Edits:
-    return {number: f"{_not(tokens)} {tokens[number].text}"}
-
-
-def _second(tokens: Sequence[Token], number: int, end: int) -> Edits:
-    for other in range(number + 1, end - 1):
-        if tokens[other].low == "and" and "VBG" in tags(tokens[other + 1].low):
-            return _insert(tokens, other + 1)
-    return {}
-
-
 def _inner_with(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     for number in range(1, end):
         if tokens[number].low == "with":
@@ -246,5 +234,7 @@ def _adjective_title(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | N
     low, text = tokens[start].low, tokens[start].text
     if low.endswith(PROOF) and len(low) > 6:
         return {start: f"{_like(text, 'non')}-{text}"}, "prefix"
+    if low.endswith("less") and low in less():
+        return {start: _like(text, less()[low])}, "-less"
     negated = prefixes().get((low, "adj")) if tokens[-1].low != "!" else None
     return ({start: _like(text, negated)}, "prefix") if negated else None

@@ -1,18 +1,31 @@
-"""Questions, requests and "there is": the sentences whose negation does not stand where a statement has it."""
+"""Questions and requests: the sentences whose negation does not stand where a statement has it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainer.negation_clauses import Main, after_adjunct, main_verb
-from trainer.negation_finite import Reading, is_finite
+from trainer.negation_clauses import Main, after_adjunct, main_verb, paying_verb
 from trainer.negation_forms import Token, tags
-from trainer.negation_scope import article, negative_object, under_negation, without_negation
-from trainer.negation_tables import leanings
-from trainer.negation_verbs import Edits, affirm_verb, is_auxiliary, negate_verb, negation_place, titled
-from trainer.negation_words import AUXILIARIES, DETERMINERS, NUMBERS, PREPOSITIONS, PRONOUNS, STRONG_VERBS, WH, words
+from trainer.negation_places import SOFTENING, asking_place, is_titled
+from trainer.negation_scope import negative_object, under_negation, without_negation
+from trainer.negation_tables import leanings, tag_words
+from trainer.negation_tagging import tagged
+from trainer.negation_verbs import Edits, affirm_verb, is_auxiliary, negate_verb
+from trainer.negation_words import (
+    AUXILIARIES,
+    DETERMINERS,
+    NUMBERS,
+    PREPOSITIONS,
+    PRONOUNS,
+    STRONG_VERBS,
+    SUBJECTS,
+    WH,
+    words,
+)
 
 POLITE = words("please kindly then just simply now first next so and but also carefully gently")
+NOT_OBJECTS = words("VBN VBG VBZ VBD BE MD")  # what follows a title's noun ("Dogs running …"), not a request's verb
+DEGREES = words("far long old tall big heavy deep high wide large much often soon fast")
 INVERTED = AUXILIARIES - {"'s", "'re", "'ve", "'ll", "'d", "'m"}
 
 
@@ -43,6 +56,11 @@ def _is_request_verb(tokens: Sequence[Token], place: int, end: int) -> bool:
         return False
     low, after = tokens[place].low, tokens[place + 1].low if place + 1 < end else ""
     possible = tags(low)
+    read = tagged(tuple(tokens))
+    if read[place].tag == "VB" and low not in ("have", "do", "let", "be"):
+        return _is_request_base(tokens, place, end, after)
+    if main_verb(tokens, place, end) is not None:
+        return low == "let" or (low == "do" and read[place + 1].tag == "VB")
     leaning = leanings().get(low)
     if leaning == "noun" and after not in DETERMINERS - {"that"} and after not in ("it", "them", "me", "us"):
         return False
@@ -64,12 +82,32 @@ def _is_request_verb(tokens: Sequence[Token], place: int, end: int) -> bool:
             or bool(tags(after) & {"NN", "NNS", "JJ", "RB"})
             or after in PREPOSITIONS
         )
-    if main_verb(tokens, place, end) is not None or titled(tokens):
+    if main_verb(tokens, place, end) is not None or is_titled(tokens):
         return False
     if leaning == "verb" and after not in PREPOSITIONS | {""} and "NN" not in possible:
         return True
     ends = tokens[end - 1].low in (".", "!")
     return after != "of" and (ends or after in NUMBERS or tags(after) == {"RB"}) and after != ","
+
+
+def _is_request_base(tokens: Sequence[Token], place: int, end: int, after: str) -> bool:
+    """Whether a word tagged as a base form at the start asks for something, and is no noun or adjective of a title."""
+    low, read = tokens[place].low, tagged(tuple(tokens))
+    possible = tags(low)
+    if low not in STRONG_VERBS and possible & {"NN", "JJ"} and read[min(place + 1, end - 1)].tag in NOT_OBJECTS:
+        return False
+    if after in (":", "of", "") and possible & {"NN", "JJ"}:
+        return False
+    if after in ("and", "or", ","):
+        return (
+            read[min(place + 2, end - 1)].tag == "VB" and tokens[end - 1].low in (".", "!", "?")
+        ) or not possible & {"NN", "JJ", "RB"}
+    if after in DETERMINERS - {"of"} or after in PRONOUNS or not possible & {"NN", "JJ", "RB"}:
+        return not is_titled(tokens) or not possible & {"NN", "JJ"}
+    if is_titled(tokens) or (possible & {"JJ", "RB"} and after in PREPOSITIONS):
+        return False
+    seen = tag_words().get(low, {})
+    return tokens[end - 1].low in (".", "!") or seen.get("VB", 0) >= 0.4 * max(3, sum(seen.values()))
 
 
 def flip_request(tokens: Sequence[Token], place: int, end: int) -> tuple[Edits, str]:
@@ -79,6 +117,8 @@ def flip_request(tokens: Sequence[Token], place: int, end: int) -> tuple[Edits, 
         if tokens[place + 2].low == "not":
             return {place + 2: ""}, "imperative"
         return {place + 1: f"{tokens[place + 1].text} not"}, "imperative"
+    if low == "do" and "VB" in tags(tokens[place + 1].low):
+        return {place: f"{tokens[place].text} not"}, "imperative"
     if low == "do" and tokens[place + 1].low in ("not", "n't"):
         return {place: "", place + 1: "", **without_negation(tokens, place + 2, end)}, "imperative, not away"
     if low in ("never", "always"):
@@ -86,19 +126,27 @@ def flip_request(tokens: Sequence[Token], place: int, end: int) -> tuple[Edits, 
     negative = negative_object(tokens, place + 1, end)
     if negative:
         return negative, "determiner no away"
-    not_ = "Do Not" if titled(tokens) and place == 0 else "do not"
-    written = tokens[place].text if titled(tokens) else lowered(tokens[place]) if place == 0 else tokens[place].text
+    not_ = "Do Not" if is_titled(tokens) and place == 0 else "do not"
+    written = tokens[place].text if is_titled(tokens) else lowered(tokens[place]) if place == 0 else tokens[place].text
     return {place: f"{not_} {written}", **under_negation(tokens, place + 1, end)}, "imperative"
 
 
 def flip_question(tokens: Sequence[Token], start: int, end: int) -> tuple[Edits, str] | None:
     """Does it … → doesn't it …; isn't it … → is it …; who signed … → who did not sign …."""
-    place = after_adjunct(tokens, start, end)
-    while place < end and tokens[place].low in {"so", "and", "but", "then", "well", ",", "please"}:
+    found = asking_place(tokens)
+    place = after_adjunct(tokens, start, end) if found is None else found
+    while place < end and (tokens[place].low in SOFTENING or tokens[place].low == ","):
         place += 1
     if tokens[place].low in INVERTED:
         return _flip_inverted(tokens, place, end)
     prepositional = tokens[place].low in PREPOSITIONS and place + 1 < end
+    if (
+        tokens[place].low == "how"
+        and tokens[place + 1].low in DEGREES
+        and end > place + 2
+        and tokens[place + 2].low in AUXILIARIES
+    ):
+        return None
     if tokens[place].low not in WH and not (prepositional and tokens[place + 1].low in WH):
         return None
     return _flip_wh(tokens, place, end)
@@ -119,7 +167,8 @@ def _flip_inverted(tokens: Sequence[Token], verb: int, end: int) -> tuple[Edits,
         if tokens[number].low == "no":
             return {number: "anyone", number + 1: ""}, "question, no → any"
     if tokens[verb].low in ("am", "may", "might"):
-        return {verb + 1: f"{tokens[verb + 1].text} not"}, "question not"
+        place = verb + 1 if tokens[verb + 1].low in SUBJECTS else verb
+        return {place: f"{tokens[place].text} not"}, "question not"
     return (
         negate_verb(tokens, Main(verb, verb, None), short=True)
         if is_auxiliary(tokens, verb)
@@ -183,29 +232,9 @@ def _subject_wh(tokens: Sequence[Token], place: int, verb: int) -> bool:
 
 
 def _wh_verb(tokens: Sequence[Token], place: int, end: int) -> int | None:
-    reading = Reading(subject=True, plural=None)
-    for number in range(place + 1, min(place + 9, end)):
-        low = tokens[number].low
-        reading.plural = _wh_plural(tokens, place, number)
-        if low in AUXILIARIES and is_finite(tokens, number, end, reading):
-            return number
-        near = number == place + 1 and tokens[place].low in ("who", "what", "which")
-        if (
-            near
-            and tags(low) & {"VBZ", "VBD"}
-            and not ("NNS" in tags(low) and tokens[place].low != "who" and "VBZ" not in tags(low))
-        ):
-            if (
-                "NNS" not in tags(low)
-                or tokens[place].low == "who"
-                or not any(t.low in INVERTED for t in tokens[number:end])
-            ):
-                return number
-        elif number > place + 1 and is_finite(tokens, number, end, reading):
-            return number
-        if low in (",", "that", "if", "when"):
-            return None
-    return None
+    """The question's own verb: the first finite one, past clauses inside the subject."""
+    read = tagged(tuple(tokens))
+    return paying_verb(read, place + (2 if tokens[place].low in PREPOSITIONS else 1), end)
 
 
 def _wh_plural(tokens: Sequence[Token], place: int, verb: int) -> bool | None:
@@ -213,43 +242,3 @@ def _wh_plural(tokens: Sequence[Token], place: int, verb: int) -> bool | None:
         return False
     nouns = [token for token in tokens[place + 1 : verb] if tags(token.low) & {"NN", "NNS"}]
     return any("NNS" in tags(token.low) for token in nouns) if nouns else False
-
-
-def flip_existential(tokens: Sequence[Token], main: Main, end: int) -> tuple[Edits, str] | None:
-    """There is a … → there is no …, and back."""
-    verb = main.verb
-    if verb == 0 or tokens[verb - 1].low != "there" or tokens[verb].low not in ("is", "are", "was", "were", "'s"):
-        return None
-    after = verb + 1
-    if after < end and tokens[after].low in ("n't", "not"):
-        if tokens[after + 1].low in ("any", "enough", "many", "much"):
-            return {after: "", **without_negation(tokens, after + 1, end)}, "existential"
-        return {after: ""}, "existential"
-    if negation_place(tokens, verb) is not None:
-        return affirm_verb(tokens, main)
-    return _existential_object(tokens, after, end)
-
-
-def _existential_object(tokens: Sequence[Token], after: int, end: int) -> tuple[Edits, str] | None:
-    low = tokens[after].low if after < end else ""
-    nxt = tokens[after + 1].low if after + 1 < end else ""
-    if low == "no" and nxt == "one":
-        return {after: "someone", after + 1: ""}, "existential"
-    if low == "no":
-        some = article(tokens, after + 1, end)
-        plain = some or ("some" if "NNS" not in tags(nxt) else "")
-        return {after: plain, **without_negation(tokens, after + 1, end)}, "existential"
-    opposite = {
-        "nothing": "something", "nobody": "somebody", "something": "nothing", "somebody": "nobody", "someone": "no one",
-        "everything": "not everything", "few": "many", "little": "much", "none": "some",
-    }  # fmt: skip
-    if low in opposite:
-        return {after: opposite[low]}, "existential"
-    if low == "a" and nxt in ("few", "little", "lot", "number", "couple"):
-        return {after: "no", after + 1: "", **({after + 2: ""} if nxt in ("lot", "number") else {})}, "existential"
-    if low in ("a", "an", "some", "any", "several", "plenty"):
-        of = {after + 1: ""} if low == "plenty" and nxt == "of" else {}
-        return {after: "no", **of}, "existential"
-    if low in DETERMINERS | NUMBERS or low in PRONOUNS or not tags(low) & {"NN", "NNS", "JJ"}:
-        return None
-    return {after: f"no {tokens[after].text}"}, "existential"

@@ -31,7 +31,11 @@ def under_negation(tokens: Sequence[Token], start: int, end: int) -> Edits:
     for number in range(start, scope_end(tokens, start, end)):
         low = tokens[number].low
         after = tokens[number + 1].low if number + 1 < len(tokens) else "."
-        if low in TO_ANY and not (low == "some" and (after in ("more", "of") or tokens[number - 1].low == "and")):
+        if (
+            low in TO_ANY
+            and not (low == "some" and (after in ("more", "of") or tokens[number - 1].low == "and"))
+            and tokens[number - 1].low != "like"
+        ):
             edits[number] = TO_ANY[low]
         elif low == "too" and after in (".", "!", "?", ""):
             edits[number] = "either"

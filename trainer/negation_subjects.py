@@ -8,13 +8,16 @@ from trainer.negation_clauses import Main
 from trainer.negation_forms import Token, inflect, inflections, tags
 from trainer.negation_scope import article, without_negation
 from trainer.negation_verbs import Edits, affirm_verb, negation_place
-from trainer.negation_words import words
+from trainer.negation_words import DETERMINERS, PRONOUNS, words
 
-WIDE = words("all every each everyone everybody everything both many much everywhere only")
+WIDE = words("all every each everyone everybody everything both many much everywhere only half")
 NONE = {
     "someone": "no one", "somebody": "nobody", "something": "nothing", "anyone": "no one", "anybody": "nobody",
-    "anything": "nothing", "some": "no", "any": "no",
+    "anything": "nothing", "some": "no", "any": "no", "several": "no",
 }  # fmt: skip
+TIMES = words(
+    "day morning evening night week weekend month year summer winter spring autumn time hour minute monday sunday"
+)
 SOME = {"nobody": "somebody", "nothing": "something", "none": "some", "few": "many", "little": "much"}
 
 
@@ -35,11 +38,21 @@ def flip_subject(tokens: Sequence[Token], main: Main, end: int) -> tuple[Edits, 
     if low == "hardly" and after in ("anyone", "anybody", "anything", "any"):
         every = {"anyone": "everyone", "anybody": "everybody", "anything": "everything", "any": "all"}[after]
         return {place: "almost", place + 1: every}, "quantifier"
+    if low in ("every", "each", "all") and after in TIMES and _has_subject(tokens, place + 2, main.verb):
+        return None
+    if low == "either" and any(token.low == "or" for token in tokens[place : main.verb]):
+        joint = next(n for n in range(place, main.verb) if tokens[n].low == "or")
+        return {place: "neither", joint: "nor"}, "quantifier"
     if low in WIDE:
         return {place: "not every" if low == "each" and after != "of" else f"not {low}"}, "quantifier"
     if low in NONE:
-        return {place: "none" if low in ("some", "any") and after == "of" else NONE[low]}, "quantifier"
+        return {place: "none" if low in ("some", "any", "several") and after == "of" else NONE[low]}, "quantifier"
     return _of_none(tokens, main, low, after, end)
+
+
+def _has_subject(tokens: Sequence[Token], start: int, end: int) -> bool:
+    """ "every evening my grandfather …": the quantifier tells the time, and the subject follows."""
+    return any(token.low in DETERMINERS | PRONOUNS or token.low == "," for token in tokens[start:end])
 
 
 def _of_negated(tokens: Sequence[Token], main: Main, low: str, place: int) -> tuple[Edits, str] | None:

@@ -67,6 +67,25 @@ def leanings() -> dict[str, str]:
     return dict(_rows("leanings"))
 
 
+@cache
+def tag_pairs() -> dict[str, dict[str, float]]:
+    """tag → the tags after it → how often (`benchmarks/negation_tags.py`)."""
+    return _counts("tag_pairs")
+
+
+@cache
+def tag_words() -> dict[str, dict[str, float]]:
+    """A word that may have several tags → its tags → how often (`benchmarks/negation_tags.py`)."""
+    return _counts("tag_words")
+
+
+def _counts(name: str) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for one, other, seen in _rows(name):
+        found.setdefault(one, {})[other] = float(seen)
+    return found
+
+
 def _rows(name: str) -> list[list[str]]:
     text = files("trainer").joinpath("tables", f"{name}.tsv").read_text(encoding="utf-8")
-    return [row for row in csv.reader(text.splitlines()[1:], delimiter="\t") if row]
+    return [row for row in csv.reader(text.splitlines()[1:], delimiter="\t", quoting=csv.QUOTE_NONE) if row]

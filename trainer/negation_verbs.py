@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from trainer.negation_clauses import Main
 from trainer.negation_forms import Token, base, inflect, tags
+from trainer.negation_places import is_titled
+from trainer.negation_tagging import tagged
 from trainer.negation_words import ADVERBS, AUXILIARIES, MODALS, NEGATIVE_ADVERBS, NOT, words
 
 Edits = dict[int, str]
@@ -113,7 +115,7 @@ def _negated(tokens: Sequence[Token], verb: int, short: bool) -> str:
         return f"{text}n't"
     if low == "can":
         return f"{text}not"
-    return f"{text} {'Not' if titled(tokens) and text[:1].isupper() and verb else 'not'}"
+    return f"{text} {'Not' if is_titled(tokens) and text[:1].isupper() and verb else 'not'}"
 
 
 def _with_yet(tokens: Sequence[Token], verb: int, edits: Edits) -> Edits:
@@ -139,7 +141,7 @@ def _do_support(tokens: Sequence[Token], main: Main, short: bool) -> tuple[Edits
     ):
         first -= 1
     not_ = f"{form}n't" if short else f"{form} not"
-    big = titled(tokens) and tokens[verb].text[:1].isupper()
+    big = is_titled(tokens) and tokens[verb].text[:1].isupper()
     not_ = not_.title().replace("'T", "'t") if big else not_
     written = lemma.capitalize() if tokens[verb].text[:1].isupper() and big else lemma
     edits = {verb: f"{not_} {written}"} if first == verb else {first: f"{not_} {tokens[first].text}", verb: written}
@@ -150,19 +152,23 @@ def _do_support(tokens: Sequence[Token], main: Main, short: bool) -> tuple[Edits
 
 
 def tense(tokens: Sequence[Token], main: Main) -> str:
-    """VBZ, VBD or VB (present, plural) of a finite verb; "cost" and "put" by their subject and by the sentence's other verbs."""
+    """VBZ, VBD or VB (present, plural) of a finite verb; "cost" and "put" also by the sentence's other verbs."""
     low, possible = tokens[main.verb].low, tags(tokens[main.verb].low)
     if low in ("have", "do", "like"):
         return "VB"
     if low in ("had", "did"):
         return "VBD"
-    if low in ("has", "does") or ("VBZ" in possible and main.plural is not True) or possible <= {"VBZ", "NNS"}:
+    if low in ("has", "does"):
         return "VBZ"
-    if "VBD" not in possible:
-        return "VB" if "VB" in possible else "VBZ"
-    if "VB" not in possible or main.plural is False:
-        return "VBD"
-    return "VBD" if _looks_past(tokens, main.verb) else "VB"
+    tag = tagged(tuple(tokens))[main.verb].tag
+    if tag == "VBP" and "VBD" in possible:
+        return "VBD" if main.plural is False or _looks_past(tokens, main.verb) else "VB"
+    if tag in ("VBZ", "VBD", "VBP"):
+        return "VB" if tag == "VBP" else tag
+    for form in ("VBZ", "VBD"):
+        if form in possible:
+            return form
+    return "VB" if "VB" in possible else "VBZ"
 
 
 def _looks_past(tokens: Sequence[Token], verb: int) -> bool:
@@ -212,14 +218,6 @@ def _undo(tokens: Sequence[Token], verb: int, place: int, edits: Edits) -> None:
 
 def _like(pattern: str, text: str) -> str:
     return text[:1].upper() + text[1:] if pattern[:1].isupper() else text
-
-
-def titled(tokens: Sequence[Token]) -> bool:
-    """Whether Most Words Begin With a Capital Letter, as in titles."""
-    long = [token for token in tokens if len(token.text) > 3 and token.text[0].isalpha()]
-    if len(tokens) < 5 and tokens[-1].low not in (".", "!", "?"):
-        return len(long) > 1 and all(token.text[0].isupper() for token in long)
-    return len(long) > 2 and sum(token.text[0].isupper() for token in long) >= 0.75 * len(long)
 
 
 def is_modal(word: str) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 from indexer.files import canonical_json, write_bytes
 
 DRAWN = 2000  # per source: a share of .02 is then known to about ± .003
+OWN = 20  # passages of one anchor that are looked at
 ENOUGH = 200  # strangers; a source with fewer is measured by those of all sources together
 Pairs = dict[str, list[tuple[bytes, bytes]]]  # source → anchor and passage, by their hashes
 
@@ -44,9 +45,11 @@ class Strangers:
         return {source: _met(known, sorted(self.passages[source])) for source, known in sorted(self.anchors.items())}
 
     def own(self) -> Pairs:
-        """Per source the drawn anchors with a passage of their own, drawn by its hash."""
-        drawn = sorted(self.anchors.items())
-        return {source: [(key, min(own)) for key, own in sorted(known.items())] for source, known in drawn}
+        """Per source all pairs of the drawn anchors: one each would miss the wrong passage beside a right one."""
+        return {
+            source: [(key, passage) for key, own in sorted(known.items()) for passage in sorted(own)[:OWN]]
+            for source, known in sorted(self.anchors.items())
+        }
 
 
 def _met(anchors: Mapping[bytes, set[bytes]], passages: list[bytes]) -> list[tuple[bytes, bytes]]:
