@@ -5,7 +5,8 @@ p is among the two nearest to q by cosine, over a random sample of a million pas
 passage that shares few words with its question ranks fifth or thirtieth. So what is shipped asks the other way round: of the pairs that
 stay, how many may be mismatched? `impurity` = .0025 opens the filter, source by source, as wide as keeps them at
 most a quarter of a percent, as estimated from pairs of strangers (`consistency_strangers`); no label is needed for that, it
-holds for any sample size and model, and a clean source loses little (`top_k = 2` is the paper's; the choice of .0025 is ours).
+holds for any sample size and model, and a clean source loses little (`top_k = 2` is the paper's; the choice of .0025 is ours). A source is
+the unit: give every origin a name of its own, for strangers from another topic are farther away than a wrong row of the same one.
 
 A rank counts distinct passages, by normal form, whose cosine is above the pair's own by more than the tolerance: copies of p and
 ties never push p out. Prepare collects the distinct texts in the order of a seeded hash and encodes them in blocks of
