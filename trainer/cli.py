@@ -195,7 +195,9 @@ def negate_command(
     every: Annotated[bool, typer.Option("--all", help="Every way the rules know.")] = False,
     llm: Annotated[
         str | None,
-        typer.Option("--llm", metavar="URL", help="Ask a model at this OpenAI-compatible address; the text goes there."),
+        typer.Option(
+            "--llm", metavar="URL", help="Ask a model at this OpenAI-compatible address; the text goes there."
+        ),
     ] = None,
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model's name, with --llm.")] = "",
     cache: Annotated[

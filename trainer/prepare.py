@@ -116,7 +116,9 @@ def identities(planned: Planned) -> list[str]:
 
 def _read_identity(source: Source, seed: int, inputs: dict[str, str]) -> str:
     """Not the paths: the same bytes under another name, in another order, are the same source. Nor the weight."""
-    kept = {name: getattr(source, name) for name in ("name", "format", "licence", "task", "split", "partners", "config")}
+    kept = {
+        name: getattr(source, name) for name in ("name", "format", "licence", "task", "split", "partners", "config")
+    }
     return digest([FORMAT, kept, dict(source.fields), seed, sorted(inputs)])
 
 
