@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from indexer.build import build
 from indexer.catalog import Catalog
@@ -63,9 +63,19 @@ def open_collections(page: Page) -> None:
 def fill(page: Page, name: str, model: str = "tiny/1") -> None:
     page.get_by_label("Name of the collection").fill(name)
     page.get_by_label("Name of the collection").press("Tab")
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)  # else the list of models closes again
-    page.get_by_role("combobox", name="Model").click()
-    page.get_by_role("option", name=model).click()
+    choose(page, model)
+
+
+def choose(page: Page, model: str) -> None:
+    """Open the list of models and click; the answer to a field filled before may close the list, then open it again."""
+    option = page.get_by_role("option", name=model)
+    for _ in range(5):
+        page.get_by_role("combobox", name="Model").click()
+        try:
+            return option.click(timeout=4_000)
+        except TimeoutError:
+            continue
+    raise AssertionError(f"the list of models never offered {model}")
 
 
 def test_what_is_indexed_by_which_model_and_how_large(page: Page) -> None:
