@@ -11,20 +11,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from trainer.negation_captions import is_passive
-from trainer.negation_clauses import Main
+from trainer.negation_affirm import affirm_verb
+from trainer.negation_captions import flip_sure_caption, is_passive
+from trainer.negation_clauses import Main, attribution_start
 from trainer.negation_coordination import main_verbs
+from trainer.negation_doubt import is_doubtful, is_doubtful_participle
 from trainer.negation_existential import flip_existential
 from trainer.negation_forms import Token, rewrite, tags, tokenise
-from trainer.negation_fragments import flip_fragment, is_headline
-from trainer.negation_moods import DEGREES, flip_question, flip_request, request_start
+from trainer.negation_fragments import flip_fragment
+from trainer.negation_headlines import flip_headline
+from trainer.negation_moods import flip_request, request_start
 from trainer.negation_places import is_inverted, is_titled
+from trainer.negation_predicates import is_predicate
+from trainer.negation_questions import begins_question, flip_answer, flip_question, flip_tag, tag_question, unanswerable
 from trainer.negation_scope import negative_object, under_negation, without_negation
 from trainer.negation_subjects import NONE, flip_subject
-from trainer.negation_unclear import is_tag_question, unclear
-from trainer.negation_verbs import Edits, affirm_verb, negate_verb
+from trainer.negation_tagging import tagged
+from trainer.negation_unclear import unclear
+from trainer.negation_verbs import Edits, negate_verb
 from trainer.negation_ways import contract, ways
-from trainer.negation_words import AUXILIARIES, PREPOSITIONS
+from trainer.negation_words import AUXILIARIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,9 @@ def _usual(text: str) -> Negation:
 
 def _flip(tokens: Sequence[Token]) -> tuple[Edits, str] | str:
     """The edits for the first sentence that has a negation, or why there is none."""
+    answered = flip_answer(tokens)
+    if answered:
+        return answered
     why = "no finite verb"
     start = 0
     for end in _sentence_ends(tokens):
@@ -114,81 +123,70 @@ def _sentence_ends(tokens: Sequence[Token]) -> list[int]:
 def _flip_sentence(tokens: Sequence[Token]) -> tuple[Edits, str] | str:
     end = len(tokens)
     if any(token.low == "?" for token in tokens[-2:]) or is_inverted(tokens):
-        if is_tag_question(tokens):
-            return "a tag question"
-        if tokens[0].low == "how" and end > 2 and tokens[1].low in DEGREES and tokens[2].low in AUXILIARIES:
-            return "a question of degree"
+        tag = tag_question(tokens)
+        if tag is not None:
+            return _flip_tag_question(tokens, tag)
+        why = unanswerable(tokens)
+        if why:
+            return why
         found = flip_question(tokens, 0, end)
         if found:
             return found
     why = unclear(tokens)
     if why:
         return why
-    headline = _headline(tokens)
+    attribution = attribution_start(tokens)
+    if attribution is not None:
+        return _flip_sentence(tokens[:attribution])
+    if tokens[0].low == "to" and end > 2 and "VB" in tags(tokens[1].low) and "," not in {token.low for token in tokens}:
+        return {0: f"{'Not' if tokens[0].text[0].isupper() else 'not'} to"}, "infinitive not"
+    asks = not is_titled(tokens) and tagged(tuple(tokens))[0].tag == "VB" and request_start(tokens, 0, end) == 0
+    headline = None if asks else flip_headline(tokens)
     if headline:
         return headline
-    if _is_predicate(tokens):
+    if is_predicate(tokens):
         return flip_fragment(tokens, end) or "no finite verb"
     request = request_start(tokens, 0, end)
     if request is not None:
         return flip_request(tokens, request, end)
     mains = main_verbs(tokens, 0, end)
+    if mains and mains[0].verb == 0 and begins_question(tokens):
+        return flip_question(tokens, 0, end) or "no finite verb"
     if mains and is_passive(tokens, mains[0].verb):
         mains = []
     if not mains and tokens[0].low in NONE and end > 1 and "VB" in tags(tokens[1].low):
         return flip_subject(tokens, Main(1, 0, None), end) or "no finite verb"
     if not mains:
-        return flip_fragment(tokens, end) or "no finite verb"
+        return _flip_behind_colon(tokens) or _flip_sure_fragment(tokens, end)
+    if is_doubtful(tokens, mains):
+        return flip_sure_caption(tokens, end) or "the verb may be another word"
     return _flip_statement(tokens, mains, end)
 
 
-def _is_predicate(tokens: Sequence[Token]) -> bool:
-    """Predicates without a subject: "not yet licensed …", "sunny with light winds"."""
-    if tokens[0].low in ("not", "without") and not any(token.low == "," for token in tokens):
-        return (
-            tokens[0].low == "without"
-            or tags(tokens[1].low) & {"JJ", "VBN", "RB", "VBG"} != set()
-            or tokens[1].low == "for"
-        )
-    adjective = "JJ" in tags(tokens[0].low) and not tags(tokens[0].low) & {"VB", "NNS", "RB"}
-    return (
-        adjective
-        and len(tokens) > 2
-        and tokens[1].low in PREPOSITIONS | {"to"}
-        and all(token.low != "," for token in tokens)
-    )
+def _flip_sure_fragment(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | str:
+    found = flip_fragment(tokens, end)
+    if found and found[1] == "participle not" and is_doubtful_participle(tokens, found[0]):
+        return "the participle may be the verb"
+    return found or "no finite verb"
 
 
-def _headline(tokens: Sequence[Token]) -> tuple[Edits, str] | None:
-    """ "Mayor to reopen baths", "Sprinter banned after test": verbless to grammar, not to readers."""
-    if tokens[-1].low in (".", "!", "?") or tokens[0].low in ("no", "not", "never", "without", "nothing"):
+def _flip_behind_colon(tokens: Sequence[Token]) -> tuple[Edits, str] | None:
+    """ "Help: my printer keeps jamming": what stands behind the colon, where it is a sentence of its own."""
+    colon = next((number for number, token in enumerate(tokens[1:-3], 1) if token.low == ":"), None)
+    if colon is None or not main_verbs(tokens[colon + 1 :], 0, len(tokens) - colon - 1):
         return None
-    for number in range(1, min(len(tokens), 8)):
-        low, after = tokens[number].low, tokens[number + 1].low if number + 1 < len(tokens) else ""
-        if low in PREPOSITIONS - {"to"}:
-            return None
-        possible = tags(low)
-        infinitive = low == "to" and ("VB" in tags(after) or after == "be" or after.startswith("re"))
-        participle = (
-            {"VBD", "VBN"} <= possible and "VB" not in possible and (after in PREPOSITIONS or after in ("to", ""))
-        )
-        if infinitive and tokens[number - 1].low in (
-            "places",
-            "ways",
-            "things",
-            "tips",
-            "time",
-            "guide",
-            "place",
-            "way",
-        ):
-            return None
-        if (infinitive or participle) and is_headline(tokens, number):
-            not_ = "Not" if is_titled(tokens) else "not"
-            return {number: f"{not_} {tokens[number].text}"}, "headline not"
-        if "VBZ" in possible and "NNS" not in possible:
-            return None
-    return None
+    found = _flip_sentence(tokens[colon + 1 :])
+    return None if isinstance(found, str) else ({n + colon + 1: edit for n, edit in found[0].items()}, found[1])
+
+
+def _flip_tag_question(tokens: Sequence[Token], comma: int) -> tuple[Edits, str] | str:
+    """ "It is cold, isn't it?" → "It is not cold, is it?"; after a request the tag stays ("…, would you?")."""
+    found = _flip_sentence(tokens[:comma])
+    if isinstance(found, str) or found[1].startswith("imperative"):
+        return found
+    if found[1].startswith(("fragment", "quantifier", "participle")):
+        return "a tag question"
+    return {**found[0], **flip_tag(tokens, comma + 1)}, "tag question"
 
 
 def _flip_statement(tokens: Sequence[Token], mains: Sequence[Main], end: int) -> tuple[Edits, str]:
@@ -200,12 +198,20 @@ def _flip_statement(tokens: Sequence[Token], mains: Sequence[Main], end: int) ->
             break  # many clauses: the first is the statement, the others go on from it
         if number and negative_object(tokens, main.verb + 1, max(until, main.verb + 1)):
             break
-        found, rule = _flip_clause(tokens, main, max(until, main.verb + 1))
+        found, rule = _so(tokens, main) or _flip_clause(tokens, main, max(until, main.verb + 1))
         edits |= found
         rules.append(rule)
         if number == 0 and len(mains) > 1 and rule == "quantifier" and mains[1].start == mains[1].verb:
             break
     return edits, rules[0] if len(set(rules)) == 1 else " + ".join(dict.fromkeys(rules))
+
+
+def _so(tokens: Sequence[Token], main: Main) -> tuple[Edits, str] | None:
+    """ "…, and so does her sister" → "…, and neither does her sister", and back."""
+    before = tokens[main.verb - 1].low if main.verb else ""
+    if before in ("so", "neither") and main.start >= main.verb - 1 and tokens[main.verb].low in AUXILIARIES:
+        return {main.verb - 1: "neither" if before == "so" else "so"}, "so, neither"
+    return None
 
 
 def _has_subject(tokens: Sequence[Token], main: Main) -> bool:
@@ -229,6 +235,6 @@ def _flip_clause(tokens: Sequence[Token], main: Main, end: int) -> tuple[Edits, 
     if negative:
         return negative, "determiner no away"
     edits, rule = negate_verb(tokens, main)
-    if rule in ("adverb", "still, no longer"):
+    if rule == "adverb":
         return edits, rule
     return {**under_negation(tokens, main.verb + 1, end), **edits}, rule

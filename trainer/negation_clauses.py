@@ -12,8 +12,13 @@ from dataclasses import dataclass
 
 from trainer.negation_forms import Token, tags
 from trainer.negation_lexicon import FINITE, OPENERS
+from trainer.negation_places import is_condition
 from trainer.negation_tagging import Tagged, tagged
-from trainer.negation_words import ADVERBS, PREPOSITIONS, SUBJECTS, SUBORDINATORS
+from trainer.negation_words import ADVERBS, PREPOSITIONS, SUBJECTS, SUBORDINATORS, words
+
+ATTRIBUTING = words(
+    "says say said suggests suggest finds find shows show warns warn reveals reveal claims claim reports report"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,22 @@ def main_verb(tokens: Sequence[Token], start: int = 0, end: int | None = None) -
     return Main(verb, colon, plural_subject(read, verb))
 
 
+def attribution_start(tokens: Sequence[Token]) -> int | None:
+    """The comma before who said it: "Dolphins Use Names, Study Suggests", "The plan is dead, she said."."""
+    last = len(tokens) - 1 - (tokens[-1].low == ".")
+    comma = max((number for number in range(2, last) if tokens[number].low == ","), default=None)
+    if comma is None or last - comma > 5:
+        return None
+    says = [number for number in range(comma + 1, last + 1) if tokens[number].low in ATTRIBUTING]
+    plain = not any(token.low in ("and", "but", "or", "who", "which", "not", "n't") for token in tokens[comma:])
+    return comma if plain and says and says[0] in (comma + 1, last) and last > comma + 1 else None
+
+
 def paying_verb(read: Sequence[Tagged], start: int, end: int) -> int | None:
     """The finite verb of the clause that begins at `start`, past the clauses inside it."""
     open_clauses = 1
     for number in range(start, end):
-        open_clauses += opens(read, number) if number > start else read[number].tag in OPENERS
+        open_clauses += opens(read, number) if number > start or number == 0 else read[number].tag in OPENERS
         if read[number].tag in FINITE:
             open_clauses -= 1
             if open_clauses == 0:
@@ -55,7 +71,10 @@ def paying_verb(read: Sequence[Tagged], start: int, end: int) -> int | None:
 
 def opens(read: Sequence[Tagged], number: int) -> bool:
     """Whether a clause opens at a word: a relative, a subordinator, a joining "and", or a subject straight after a noun."""
-    return read[number].tag in OPENERS or (number > 0 and read[number].owed > read[number - 1].owed)
+    owed_before = read[number - 1].owed if number else 1
+    if read[number].tag == "CV":
+        return read[number].owed > owed_before  # not where a sentence begins with "but" or "ok so"
+    return read[number].tag in OPENERS or (number > 0 and read[number].owed > owed_before)
 
 
 def plural_subject(read: Sequence[Tagged], verb: int) -> bool | None:
@@ -74,6 +93,8 @@ def after_adjunct(tokens: Sequence[Token], start: int, end: int) -> int:
         or tags(first) & {"VBG", "VBN", "RB"}
         or (start + 1 < end and tokens[start + 1].low == ",")
     )
+    if start == 0 and is_condition(tokens):
+        return next(number for number in range(2, end) if tokens[number].low == ",") + 1
     if not opening or first in SUBJECTS | {"there", "both", "all", "each", "either", "most", "more", "less"}:
         return start
     read = tagged(tuple(tokens))

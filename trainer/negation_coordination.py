@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainer.negation_clauses import Main, main_verb, opens, paying_verb, plural_subject
-from trainer.negation_forms import Token
-from trainer.negation_lexicon import FINITE
+from trainer.negation_forms import Token, tags
+from trainer.negation_lexicon import FINITE, INTRANSITIVE
+from trainer.negation_tables import tag_words
 from trainer.negation_tagging import Tagged, tagged
+from trainer.negation_words import PREPOSITIONS
 
+ARTICLES = frozenset({"a", "an", "the", "this", "its", "every"})
 JOINING = frozenset({"CV", "CMV", "SMV"})
 
 
@@ -28,12 +31,59 @@ def main_verbs(tokens: Sequence[Token], start: int, end: int) -> list[Main]:
                 other = None
             if other and (not inside or _fits_outside(tokens, read, found[-1].verb, number, other)):
                 if read[number].tag == "CV" or not _asks(read, number + 1):
+                    found += _series(tokens, read, found[-1], number) if other == number + 1 else []
                     found.append(Main(other, number + 1, plural_subject(read, other)))
                 number, inside = other, False
         elif opens(read, number):
             inside = True
+        elif tokens[number].low == "and" and not inside and _ends_series(tokens, read, found, number):
+            found += _series(tokens, read, found[-1], number)
+            if read[found[0].verb].tag in tags(tokens[number + 1].low):
+                found.append(Main(number + 1, number + 1, found[0].plural))
+                number += 1
+        elif tokens[number].low == "and" and not inside and _may_go_on(tokens, read, found[-1], number):
+            found.append(Main(number + 1, number + 1, found[-1].plural))
+            number += 1
         number += 1
     return found
+
+
+def _series(tokens: Sequence[Token], read: Sequence[Tagged], first: Main, joint: int) -> list[Main]:
+    """The verbs between commas that were read as something else: "breathes, stretches and dries", "packed, locked the door and
+    left"."""
+    tag = read[first.verb].tag
+    if tag not in ("VBZ", "VBD"):
+        return []
+    starts = [number + 1 for number in range(first.verb + 1, joint - 1) if tokens[number].low == ","]
+    return [Main(n, n, first.plural) for n in starts if tag in tags(tokens[n].low) and _acts(tokens, read, n, joint)]
+
+
+def _ends_series(tokens: Sequence[Token], read: Sequence[Tagged], found: Sequence[Main], joint: int) -> bool:
+    """Whether the word behind "and" ends a series: "packed, locked the door and left.", "smiled, took her coat and left."."""
+    ends = joint + 2 < len(tokens) and tokens[joint + 2].low in (".", "!")
+    third = len(found) > 1 and ends and read[found[0].verb].tag in tags(tokens[joint + 1].low)
+    return third or bool(_series(tokens, read, found[-1], joint))
+
+
+def _acts(tokens: Sequence[Token], read: Sequence[Tagged], number: int, joint: int) -> bool:
+    """Whether a word behind a comma goes on as verbs do: alone before "and", or with an object, an adverb, or unmistakably."""
+    low, after = tokens[number].low, read[number + 1].tag
+    if number + 1 == joint or tokens[number + 1].low == ",":
+        return read[joint + 1].tag in FINITE
+    if "VBN" in tags(low) and low not in INTRANSITIVE:
+        return after in ("DT", "DTS", "DTP", "CD", "PRX")
+    return after in ("DT", "DTS", "DTP", "CD", "PRX", "RB", "IN", "TO")
+
+
+def _may_go_on(tokens: Sequence[Token], read: Sequence[Tagged], first: Main, joint: int) -> bool:
+    """ "runs along the river and ends at a chapel": a plural noun by its tag, but what it would join has an article."""
+    if read[first.verb].tag != "VBZ" or read[joint - 1].tag != "NN" or joint + 2 >= len(tokens):
+        return False
+    verb = "VBZ" in tags(tokens[joint + 1].low) and read[joint + 1].tag == "NNS"
+    article = any(token.low in ARTICLES for token in tokens[joint - 3 : joint - 1])
+    seen = tag_words().get(tokens[joint + 1].low, {})
+    usual = seen.get("VBZ", 0) > 0.4 * max(5, sum(seen.values()))  # "works", hardly "stamps"
+    return verb and (article or usual) and tokens[joint + 2].low in PREPOSITIONS - {"of"}
 
 
 def _own_subject(read: Sequence[Tagged], joint: int) -> bool:

@@ -16,6 +16,9 @@ from trainer.negation_words import words
 
 Counts = Mapping[str, Mapping[str, float]]
 NO_SUCH_PAIR = 8.0
+_OBJECTS = words(
+    "DT DTS NN NNS PRX"
+)  # hardly after a participle behind its noun: "sandbags filled", not "filled sandbags"
 ALIKE = {
     **dict.fromkeys(words("NN NNS PN PNP PRX CD"), "CCN"), "JJ": "CCJ", "RB": "CCJ", "VBG": "CCG", "VBN": "CCP", "VB": "CCV",
 }  # fmt: skip
@@ -25,6 +28,7 @@ _NEVER = (
     | {(before, tag) for before in _BEFORE_NOUN | {"IN"} for tag in ("VB", "PRP", "PRS", "WH")} - {("IN", "WH")}
     | {("MD", tag) for tag in ("VBZ", "VBD", "VBN", "VBP")}
     | {(auxiliary, verb) for auxiliary in ("BE", "HV", "BEN", "RA") for verb in ("VBP", "VBZ", "VBD")}
+    | {(one, other) for one in ("MD", "HV", "BE", "DO") for other in ("MD", "HV", "BE", "DO")}
     | {("^", "VBP"), ("PRX", "PRS"), ("PRX", "PRP")}
     | {("SE", tag) for tag in words("DT DTS DTP PRP PRS PN PNP NN NNS CD EX BE HV DO MD VB VBP VBZ VBD CV WH PRX TO")}
 )  # fmt: skip
@@ -38,6 +42,9 @@ class Costs:
         self.after = {tag: _smoothed(pairs.get(tag, {}), names) for tag in names}
         for before, tag in _NEVER:
             self.after[before][tag] += NO_SUCH_PAIR
+        self.after["VBR"] = {tag: cost + (2.5 if tag in _OBJECTS else 0.0) for tag, cost in self.after["VBN"].items()}
+        for pronoun in ("PRP", "PRS"):
+            self.after[pronoun]["IN"] += 8.0  # "i like it": no preposition
         self.after["^"]["VBZ"] += 2.0
         self.after["^"]["VBD"] += 4.0
         total = sum(sum(row.values()) for row in pairs.values())

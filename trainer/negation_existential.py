@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trainer.negation_affirm import affirm_verb
 from trainer.negation_clauses import Main
 from trainer.negation_forms import Token, tags
 from trainer.negation_scope import article, without_negation
-from trainer.negation_verbs import Edits, affirm_verb, negation_place
+from trainer.negation_tagging import tagged
+from trainer.negation_verbs import Edits, negation_place
 from trainer.negation_words import DETERMINERS, NUMBERS, PRONOUNS
 
 
 def flip_existential(tokens: Sequence[Token], main: Main, end: int) -> tuple[Edits, str] | None:
     """There is a … → there is no …, and back."""
     verb = main.verb
-    if verb == 0 or tokens[verb - 1].low != "there" or tokens[verb].low not in ("is", "are", "was", "were", "'s"):
+    if (
+        verb == 0
+        or tokens[verb - 1].low != "there"
+        or tagged(tuple(tokens))[verb - 1].tag == "RB"
+        or tokens[verb].low not in ("is", "are", "was", "were", "'s")
+    ):
         return None
     after = verb + 1
     if after < end and tokens[after].low in ("n't", "not"):
-        if tokens[after + 1].low in ("any", "enough", "many", "much"):
+        if tokens[after + 1].low in ("any", "anything", "anyone", "anybody", "anywhere", "enough", "many", "much"):
             return {after: "", **without_negation(tokens, after + 1, end)}, "existential"
         return {after: ""}, "existential"
     if negation_place(tokens, verb) is not None:

@@ -11,10 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from trainer.negation_words import ADVERBS, NOT_LEXICAL, PLURAL_ONLY
+from trainer.negation_words import ADVERBS, HARDLY_VERBS, NOT_LEXICAL, PLURAL_ONLY
 
+# forms people type without the apostrophe: "its a pity", "im late", "theyre new"
+_ITS = r"(?=s (?:a|an|not|worth|been|too|really|also|very (?!own)|the (?:best|worst|same|only))\b)"
+_TYPED = rf"\b(?:i(?=(?:m|ve)\b)|it{_ITS}|(?:that|what)(?=s\b)|(?:you|they)(?=re\b))"
+_TYPED_END = r"(?<=\bi)(?:m|ve)\b|(?<=\b(?:it))s\b|(?<=\b(?:that|what))s\b|(?<=\byou)re\b|(?<=\bthey)re\b"
 TOKEN = re.compile(
-    r"\s*(?:[^\W_]+?(?=n['’]t\b)|n['’]t\b|\b(?:do|does|did|is|are|was|were|has|have|had|ca|wo|could|would|should)(?=nt\b)|(?<=[a-z])nt\b|can(?=not\b)|['’](?:s|re|ve|ll|d|m)\b|[^\W_]+(?:[-.&/][^\W_]+)*|\S)",
+    rf"\s*(?:{_TYPED}|{_TYPED_END}|"
+    r"[^\W_]+?(?=n['’]t\b)|n['’]t\b|\b(?:do|does|did|is|are|was|were|has|have|had|ca|wo|could|would|should)(?=nt\b)|(?<=[a-z])nt\b|can(?=not\b)|['’](?:s|re|ve|ll|d|m)\b|[^\W_]+(?:[-.&/][^\W_]+)*|\S)",
     re.IGNORECASE,
 )
 
@@ -39,8 +44,15 @@ def tokenise(text: str) -> list[Token]:
     for found in TOKEN.findall(text):
         bare = found.lstrip()
         low = bare.lower().replace("’", "'")
-        tokens.append(Token(bare, "n't" if low == "nt" and tokens else low, found[: len(found) - len(bare)]))
+        gap = found[: len(found) - len(bare)]
+        tokens.append(Token(bare, _apostrophised(low, gap) if tokens else low, gap))
     return tokens
+
+
+def _apostrophised(low: str, gap: str) -> str:
+    """ "nt" of "doesnt" as "n't", "m" of "im" as "'m"."""
+    typed = not gap and low in ("m", "s", "re", "ve")
+    return "n't" if low == "nt" else f"'{low}" if typed else low
 
 
 def rewrite(tokens: Sequence[Token], edits: Mapping[int, str]) -> str:
@@ -54,15 +66,40 @@ def rewrite(tokens: Sequence[Token], edits: Mapping[int, str]) -> str:
             gap = (
                 ""
                 if joined or text[0] == " "
-                else token.gap or (" " if number in edits and token.low[0] in "'n" and parts else "")
+                else token.gap or (" " if number in edits and _parts_word(token, text) and parts else "")
             )
             parts.append((gap if parts else "") + text)
     text = "".join(parts)
     return _capital(text) if edits and tokens[0].text[:1].isupper() else text
 
 
+def _parts_word(token: Token, text: str) -> bool:
+    """Whether what replaces a word's second half ("n't") is a word of its own."""
+    return token.low[0] in "'n" and not text.startswith(token.text)
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+UNDOING = frozenset({"unlocked", "unpacked", "unveiled", "unfolded", "unplugged", "unwrapped", "unloaded", "unleashed"})
+VERBAL = frozenset({"VB", "VBZ"})
+MISSED = {
+    **dict.fromkeys(("compatible", "visible", "halal"), "JJ"),
+    **dict.fromkeys(("vegan", "analogue", "analog"), "JJ NN"),
+    "offline": "JJ RB",
+    "seamed": "JJ",
+    "expired": "JJ VBD VBN",
+    "text": "NN VB",
+    **dict.fromkeys(["reboot", "blog", "screenshot", "bar", "dam", "log", "act", "pan", "template"], "NN VB"),
+    "ready": "JJ",
+    "full": "JJ",
+    **dict.fromkeys(
+        ["acts", "bars", "dams", "logs", "pans", "frames", "gains", "jumps", "taps", "templates", "foams"], "NNS VBZ"
+    ),
+    "games": "NNS",
+    **dict.fromkeys(["mens", "womens", "ladies", "childrens"], "JJ"),
+}  # fmt: skip - what the lexicon does not know of common words
 
 
 @lru_cache(maxsize=100_000)
@@ -76,10 +113,13 @@ def tags(word: str) -> frozenset[str]:
         return frozenset({"NN", "VB"})  # not the past of "fee"
     if word in PLURAL_ONLY:
         return frozenset({"NNS"})
+    if word in MISSED:
+        return frozenset(MISSED[word].split())
     from lemminflect import getAllLemmas
 
     found: dict[str, tuple[str, ...]] = getAllLemmas(word)
-    return frozenset(_by_lexicon(word, found) if found else _by_ending(word))
+    result = _by_lexicon(word, found) if found else _by_ending(word)
+    return frozenset(result - VERBAL if word in HARDLY_VERBS else result)
 
 
 def _by_lexicon(word: str, found: Mapping[str, Sequence[str]]) -> set[str]:
@@ -92,7 +132,11 @@ def _by_lexicon(word: str, found: Mapping[str, Sequence[str]]) -> set[str]:
         result -= {"VB"}  # "saw" and "found" are of see and find
     if word.endswith("ed") and len(word) > 4 and "VERB" in found:
         result |= {"VBD", "VBN"}
-    return result
+    return (
+        {"JJ"}
+        if word.startswith("un") and word.endswith("ed") and result == {"VBD", "VBN"} and word not in UNDOING
+        else result
+    )
 
 
 def _by_ending(word: str) -> set[str]:
@@ -100,12 +144,16 @@ def _by_ending(word: str) -> set[str]:
         return {"RB"}
     if word.endswith("ing") and len(word) > 5:
         return {"VBG", "NN"}
+    if word.startswith(("co-", "re-", "pre-", "over-")):
+        return set(tags(word.partition("-")[2]))
     if word.endswith("ed") and len(word) > 4:
         return {"JJ"} if "-" in word else {"VBD", "VBN"}
     if word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return {"NNS"} if "-" in word else {"NNS", "VBZ"}
+        return {"NNS", "VBZ"} if word.startswith(("re", "un", "over", "out", "mis", "pre", "sync")) else {"NNS"}
     if "-" in word:
-        return {"JJ", "NN"}
+        return (
+            {"JJ"} if word.endswith(("-free", "-proof", "-resistant", "-safe", "-friendly", "-ready")) else {"JJ", "NN"}
+        )
     return {"JJ"} if word.endswith(("able", "ible", "ful", "less", "ous", "free", "proof", "resistant")) else {"NN"}
 
 

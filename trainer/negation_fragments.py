@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from trainer.negation_captions import INTRANSITIVE, flip_caption
-from trainer.negation_clauses import Main
+from trainer.negation_captions import flip_caption
 from trainer.negation_forms import Token, tags
+from trainer.negation_headlines import is_headline
 from trainer.negation_moods import lowered
 from trainer.negation_places import is_titled
+from trainer.negation_predicates import flip_predicate
 from trainer.negation_scope import article, without_negation
 from trainer.negation_tables import less, prefixes, unprefixed
 from trainer.negation_tagging import tagged
-from trainer.negation_verbs import Edits, negate_verb
-from trainer.negation_words import ADVERBS, AUXILIARIES, DETERMINERS, NUMBERS, PREPOSITIONS, PRONOUNS, words
+from trainer.negation_verbs import Edits
+from trainer.negation_words import PREPOSITIONS, words
 
-BECOMING = words("felt looked seemed got became went kept stayed")
 PROOF = ("proof", "resistant", "friendly", "safe", "compatible")
+ANSWERS = {"yes": "no", "no": "yes", "none": "yes"}
+BEFORE_INFINITIVES = words("how what where when which whether way ways things")
+SWITCHED = {"on": "off", "off": "on"}
+PRAISING = words(
+    "remarkable considerable comfortable enjoyable valuable fashionable favourable favorable likeable lovable adorable notable "
+    "affordable preferable reasonable honourable suitable capable amicable"
+)  # judgements, and what takes another prefix
+STATES = words("open closed shut up down attached removed missing included raised lowered")  # "with the door closed"
 
 
 def flip_fragment(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     """The edits that negate a text without a main verb, or None: most names and noun groups have no negation."""
-    for rule in (_specification, _not_away, _with, _start, _infinitive, flip_caption, _inner_with, _adjective_title):
+    for rule in (_answer, _not_away, _with, flip_predicate, _infinitive, flip_caption, _inner_with, _adjective_title):
         found = rule(tokens, end)
         if found:
             return found
@@ -33,11 +41,11 @@ def _not(tokens: Sequence[Token]) -> str:
     return "Not" if is_titled(tokens) else "not"
 
 
-def _specification(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
-    """ "Battery included: yes" → "Battery included: no"."""
-    last = end - 1 if tokens[end - 1].low != "." else end - 2
-    opposite = {"yes": "no", "no": "yes", "none": "yes"}.get(tokens[last].low)
-    if opposite and last > 1 and tokens[last - 1].low == ":":
+def _answer(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
+    """ "Battery included: yes" → "Battery included: no", "Yes." → "No."."""
+    last = end - 1 if tokens[end - 1].low not in (".", "!") else end - 2
+    opposite = ANSWERS.get(tokens[last].low)
+    if opposite and (last == 0 or (last > 1 and tokens[last - 1].low == ":")):
         return {last: _like(tokens[last].text, opposite)}, "yes, no"
     return None
 
@@ -50,20 +58,27 @@ def _not_away(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
         low, after = tokens[number].low, tokens[number + 1].low if number + 1 < end else ""
         if low == "not" and after == "yet":
             return {number: "already", number + 1: ""}, "fragment, not away"
+        if low == "never" and number and tokens[number - 1].low == "than":
+            return None  # "better late than never"
         if low in ("not", "never"):
             edits: Edits = {number: "", **without_negation(tokens, number + 1, end)}
             return edits, "fragment, not away"
-        if low == "no" and after == "longer":
-            return {number: "still", number + 1: ""}, "no longer, still"
-        if low == "no" and number and after != "matter":
-            return {number: article(tokens, number + 1, end)}, "determiner no away"
-        if low == "no" and end > 2 and "VBN" in tags(tokens[end - 1].low):
-            return {number: ""}, "determiner no away"
-        if low == "no" and after not in ("matter", "."):
-            return {number: article(tokens, number + 1, end)}, "determiner no away"
-        if low.startswith("non-") and len(low) > 6:
+        if low == "no":
+            return _no_away(tokens, number, end, after)
+        if low.startswith("non-") and len(low) > 6 and "JJ" in tags(low[4:]):
             return {number: tokens[number].text[4:]}, "prefix"
     return None
+
+
+def _no_away(tokens: Sequence[Token], number: int, end: int, after: str) -> tuple[Edits, str] | None:
+    """ "no longer made" → "still made", "no sugar added" → "sugar added"; not "part no. 12"."""
+    if after in ("matter", ".", ":", "") or after[:1].isdigit():
+        return None
+    if after == "longer":
+        return {number: "still", number + 1: ""}, "no longer, still"
+    if number == 0 and end > 2 and "VBN" in tags(tokens[end - 1].low):
+        return {number: ""}, "determiner no away"
+    return {number: article(tokens, number + 1, end)}, "determiner no away"
 
 
 def _with(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
@@ -92,104 +107,6 @@ def _like(pattern: str, text: str) -> str:
     return text.capitalize() if pattern[:1].isupper() else text
 
 
-def _start(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
-    """Predicates that lack their subject: "suitable for …", "made in …", "fits under …", "would recommend"."""
-    first = tokens[0].low
-    after = tokens[1].low if end > 1 else ""
-    possible = tags(first)
-    if first in ("dear", "happy", "wishing", "sincerely", "yours") or (tokens[-1].low == "!" and "VBG" in possible):
-        return None
-    if first == "out" and after == "of":
-        return {0: _like(tokens[0].text, "in"), 1: ""}, "antonym"
-    if first == "unlike":
-        return {0: _like(tokens[0].text, "like")}, "prefix"
-    if is_titled(tokens) and first in PREPOSITIONS - {"for"}:
-        return None
-    if tagged(tuple(tokens))[0].tag == "VBZ" and not is_titled(tokens) and (end < 3 or "JJ" in tags(after)):
-        return negate_verb(tokens, Main(0, 0, False))
-    positive = unprefixed().get((first, "adj"))
-    if positive and after in PREPOSITIONS | {"to", ""}:
-        return {0: _like(tokens[0].text, positive)}, "prefix"
-    if first in AUXILIARIES and not first.startswith("'"):
-        return negate_verb(tokens, Main(0, 0, False if first in ("is", "has", "does", "was") else None))
-    if first in (
-        "for",
-        "from",
-        "in",
-        "within",
-        "under",
-        "by",
-        "on",
-        "at",
-        "worth",
-        "like",
-        "into",
-        "of",
-        "as",
-        "over",
-        "above",
-        "below",
-        "near",
-        "inside",
-        "outside",
-        "up",
-    ):
-        return _lead(tokens, 0)
-    bare = not possible & {"NN", "NNS"} and bool(tags(after) & {"NN", "NNS", "JJ"})
-    if "VBZ" in possible and "NN" not in possible and (_goes_on(after) or bare) and not is_titled(tokens):
-        return negate_verb(tokens, Main(0, 0, False))
-    if (
-        "VBD" in possible
-        and ("VBN" not in possible or first in INTRANSITIVE | BECOMING)
-        and (_goes_on(after) or (first in BECOMING and "JJ" in tags(after)))
-        and not is_titled(tokens)
-    ):
-        return negate_verb(tokens, Main(0, 0, False))
-    if possible & {"VBN", "VBG"} and (
-        _goes_on(after)
-        or not after
-        or (first in ("having", "being") and "VBN" in tags(after))
-        or (after == "," and "VBN" in possible)
-    ):
-        return _lead(tokens, 0)
-    if "VBG" in possible and "NN" not in possible and "NNS" in tags(after):
-        return _lead(tokens, 0)
-    if "JJ" in possible and (after in PREPOSITIONS | {"to", "and", "or", ",", "", ".", "enough", "!", "when", "if"}):
-        return _coordinated(tokens, end) if not ({"NN"} & possible and after in (",",)) else None
-    return _start_adverb(tokens, end)
-
-
-def _start_adverb(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
-    """ "very easy to assemble", "currently in stock", "lightly roasted"."""
-    first, after = tokens[0].low, tokens[1].low if end > 1 else ""
-    if first == "more" and after == "than":
-        return _lead(tokens, 0)
-    if "RB" not in tags(first) or first in ("here", "now", "how", "yes", "no", "then", "well"):
-        return None
-    beyond = tokens[2].low if end > 2 else ""
-    if tags(after) & {"JJ", "VBN", "VBG"}:
-        ends = beyond in PREPOSITIONS | {"to", "", ".", "and", ","} or "VBN" in tags(after)
-        return _lead(tokens, 0) if ends else None
-    return _lead(tokens, 0) if after in PREPOSITIONS and first.endswith("ly") else None
-
-
-def _goes_on(after: str) -> bool:
-    return after in PREPOSITIONS | DETERMINERS | ADVERBS | PRONOUNS | NUMBERS | {"to"} or bool(tags(after) & {"RB"})
-
-
-def _lead(tokens: Sequence[Token], number: int) -> tuple[Edits, str]:
-    text = tokens[number].text if is_titled(tokens) and number else lowered(tokens[number])
-    not_ = "Not" if tokens[number].text[:1].isupper() else "not"
-    return {number: f"{not_} {tokens[number].text if is_titled(tokens) else text}"}, "fragment not"
-
-
-def _coordinated(tokens: Sequence[Token], end: int) -> tuple[Edits, str]:
-    edits, rule = _lead(tokens, 0)
-    if end > 2 and tokens[1].low == "and" and "JJ" in tags(tokens[2].low):
-        edits[1] = "or"
-    return edits, rule
-
-
 def _infinitive(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
     """ "How to prune" → "how not to prune", "Mayor to reopen baths" → "Mayor not to reopen baths"."""
     for number in range(min(end - 1, 8)):
@@ -197,44 +114,67 @@ def _infinitive(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
             "VB" in tags(tokens[number + 1].low) or tokens[number + 1].low in ("be", "have", "do")
         ):
             before = tokens[number - 1].low if number else ""
-            if before in ("how", "what", "where", "when", "which", "") or is_headline(tokens, number):
-                not_ = "Not" if is_titled(tokens) else "not"
+            if not before or before in BEFORE_INFINITIVES or _names(tokens, number):
                 word = "to" if number else lowered(tokens[0])
-                return {number: f"{not_} {word}"}, "infinitive not"
+                return {number: f"{_not(tokens)} {word}"}, "infinitive not"
         if tokens[number].low in PREPOSITIONS:
             return None
     return None
 
 
-def is_headline(tokens: Sequence[Token], place: int) -> bool:
-    """A subject without articles, as newspapers write: "Mayor to …", "Sprinter banned after …"."""
-    if place < 4 and tokens[-1].low not in ".!?" and "NNS" in tags(tokens[place - 1].low) and place == len(tokens) - 1:
-        return True
-    plain = all(token.low not in DETERMINERS | AUXILIARIES | {","} for token in tokens[:place])
-    return (
-        plain
-        and place > 0
-        and bool(tags(tokens[place - 1].low) & {"NN", "NNS"} or not tags(tokens[place - 1].low))
-        and tokens[0].text[:1].isupper()
-    )
+def _names(tokens: Sequence[Token], number: int) -> bool:
+    """Whether a subject or a plural noun stands before "to": "Mayor to …", "foods to eat"."""
+    plain = tokens[-1].low not in ".!?" and tags(tokens[number - 1].low) == {"NNS"} and number <= 2
+    return plain or is_headline(tokens, number)
 
 
 def _inner_with(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
-    for number in range(1, end):
-        if tokens[number].low == "with":
-            return _without(tokens, number)
-    return None
+    """ "a coat with a hood"; not a list ("bag with zips, pockets, strap"), where it would be unclear how far it reaches."""
+    number = next((number for number in range(1, end) if tokens[number].low == "with"), None)
+    if number is None or [token.low for token in tokens[number:]].count(",") > 1:
+        return None
+    return _state(tokens, number, end) or _without(tokens, number)
+
+
+def _state(tokens: Sequence[Token], number: int, end: int) -> tuple[Edits, str] | None:
+    """ "with the lid off" → "with the lid on", "with the door closed" → "with the door not closed"."""
+    last = end - 1 if tokens[end - 1].word else end - 2
+    if last < number + 2 or tagged(tuple(tokens))[last - 1].tag not in ("NN", "NNS"):
+        return None
+    low = tokens[last].low
+    if low in SWITCHED:
+        return {last: SWITCHED[low]}, "antonym"
+    return ({last: f"not {tokens[last].text}"}, "participle not") if low in STATES else None
 
 
 def _adjective_title(tokens: Sequence[Token], end: int) -> tuple[Edits, str] | None:
-    """ "Waterproof hiking jacket" → "non-waterproof hiking jacket", "Visible seam" → "invisible seam"."""
+    """ "Waterproof hiking jacket" → "non-waterproof hiking jacket", "Visible seam" → "invisible seam" and back."""
     start = 1 if tokens[0].low in ("a", "an", "the") else 0
-    if start >= end - 1:
+    if start >= end - 1 or tokens[-1].low == "!" or tokens[start + 1].low == ",":
         return None
     low, text = tokens[start].low, tokens[start].text
     if low.endswith(PROOF) and len(low) > 6:
-        return {start: f"{_like(text, 'non')}-{text}"}, "prefix"
-    if low.endswith("less") and low in less():
-        return {start: _like(text, less()[low])}, "-less"
-    negated = prefixes().get((low, "adj")) if tokens[-1].low != "!" else None
-    return ({start: _like(text, negated)}, "prefix") if negated else None
+        return {start: f"{_like(text, 'non')}-{lowered(tokens[start])}"}, "prefix"
+    other = less().get(low, "") if low.endswith("less") else ""
+    if other and " " not in other:
+        return _replaced(tokens, start, other, "-less")
+    other = prefixes().get((low, "adj")) or unprefixed().get((low, "adj")) or ""
+    if other:
+        return _replaced(tokens, start, other, "prefix")
+    able = _from_verb(low) and tags(low) == {"JJ"}
+    return ({start: f"{_like(text, 'non')}-{lowered(tokens[start])}"}, "prefix") if able and start == 0 else None
+
+
+def _from_verb(low: str) -> bool:
+    """ "foldable", "rechargeable", not "terrible" or "remarkable"."""
+    stem = low[:-4]
+    plain = low.endswith("able") and len(stem) > 2 and low not in PRAISING
+    return plain and any("VB" in tags(verb) for verb in (stem, f"{stem}e", stem[:-1]))
+
+
+def _replaced(tokens: Sequence[Token], start: int, other: str, rule: str) -> tuple[Edits, str]:
+    """The adjective replaced, and the article before it fitted to its sound."""
+    edits: Edits = {start: _like(tokens[start].text, other)}
+    if start and tokens[0].low in ("a", "an"):
+        edits[0] = _like(tokens[0].text, "an" if other[0] in "aeiou" else "a")
+    return edits, rule

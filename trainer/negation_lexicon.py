@@ -26,6 +26,27 @@ OPENERS = words("WH WHD SC CV CMV SMV")
 NOMINAL = words("NN NNS PN PNP")
 SUBJECT_STARTS = words("DT DTS DTP PRP PRS PN PNP NN NNS CD EX JJ VBG")
 OPEN_CLASS = words("NN NNS JJ RB VB VBP VBZ VBD VBN VBG")
+INTRANSITIVE = words(
+    "agreed ached acted appeared applied apologised apologized argued arrived barked beamed became began behaved belonged "
+    "blinked bloomed blossomed bounced bowed braked breathed burst came camped chatted cheered climbed collapsed collided "
+    "commented commuted competed complained complied consisted continued cooperated coped corresponded coughed crashed crawled "
+    "cried crumbled dashed depended descended deteriorated died dined differed disagreed disappeared dived dreamed drifted "
+    "dripped drowned dwindled elapsed emerged emigrated erupted escaped evaporated evolved existed expired faded failed fainted "
+    "fared fell flickered flinched floated flocked flourished fluctuated flapped flew fought froze functioned gathered giggled glanced "
+    "glared gleamed glided glistened glowed went gossiped graduated grew grinned groaned grumbled happened hesitated hiked "
+    "hissed hovered howled hummed hurried immigrated insisted interfered jogged joked jumped knelt lagged landed lapsed lasted "
+    "laughed lay leaked leapt lectured limped lingered lived loomed looked mattered meowed merged met migrated moaned mingled mourned "
+    "moved nodded occurred originated panicked participated paused peered perished persisted plummeted plunged "
+    "pounced prayed prevailed proceeded protested queued quarrelled raced rained ran reacted recovered relapsed relaxed relied remained "
+    "replied resided responded resigned resulted retreated returned roamed roared rose rotted rushed rusted sailed sang sank sat "
+    "screamed seemed shivered shone shouted shrank shuddered sighed slept slid slipped smelled smiled smoked smouldered "
+    "snarled sneezed sniffed snored snowed soared sobbed sounded sparkled specialised specialized spoke squatted squealed staggered stalled stayed "
+    "stemmed stood stopped strayed strode strolled struggled stumbled succeeded suffered surged survived swam swarmed "
+    "swayed sweated sympathised talked tasted teamed thrived thundered tiptoed toppled trembled tried triumphed trotted trudged tumbled "
+    "turned vanished varied voted waited walked waltzed wandered wavered weakened wept whined whispered whistled widened wilted "
+    "withered wobbled worked worsened yawned yelled yielded melted increased decreased dropped started ended opened "
+    "changed moved played travelled traveled danced come become"
+)  # past forms of verbs that hardly stand as participles behind a noun: "the snow melted", not "the snow eaten"
 
 _CLOSED = {
     "a an every": "DTS", "each": "DTS PN RB", "another either neither": "DTS PN",
@@ -46,8 +67,8 @@ _CLOSED = {
     "more less much little": "JJ RB PN", "first last second next long far early late": "JJ RB",
     "own": "JJ VB VBP", "other same": "JJ", "let": "VB VBP VBD", "used": "VBD VBN JJ",
     "home today tomorrow yesterday": "RB NN", "well": "RB", "feed": "NN VB VBP",
-    "up down off out back away over in on along through apart together around about across by outside inside above "
-    "below near nearby behind past": "IN RB",
+    "up down off out back away over in on along through apart together around about across by above "
+    "below near nearby behind past": "IN RB", "inside outside": "IN RB NN",
 }  # fmt: skip
 CLOSED = {word: tuple(found.split()) for group, found in _CLOSED.items() for word in group.split()}
 

@@ -16,11 +16,12 @@ CAUSING = words(
     "help helps helped helping let lets make makes made making see saw watch watches watched hear heard have has had"
 )
 PASSIVE = words("is are was were am 're 's be been being has have had 've get gets got")
-ACRONYMS = words("WHO IT US ALL OR")
+ACRONYMS = words("WHO IT US ALL OR AM IN IS DO")
 SOFTENING = words("so and but then well please ok okay hi hello approximately about roughly exactly")
 BREAKS = words(", : ; - – —")
 OPENING = words("IN SC SE RB TO VBG VBN")
 ASKING = words("do does did can could will would should may might must shall")
+POINTING = words("this that these those")
 
 
 class Place(NamedTuple):
@@ -47,6 +48,8 @@ class Place(NamedTuple):
 def is_caption(tokens: Sequence[Token]) -> bool:
     """Whether the text begins as captions do: with "a", a number, "several", or "not"."""
     first = tokens[0].low if tokens else ""
+    if len(tokens) > 1 and tokens[1].low == "of":
+        return False  # "two of the swimmers"
     return first in ("a", "an", "some", "not") or bool(first and {"CD", "DTP"} & {*candidates(first)})
 
 
@@ -95,6 +98,8 @@ def asking_place(tokens: Sequence[Token]) -> int | None:
     """Where a question's first word stands, at the beginning or behind an opening adjunct."""
     lows = [token.low for token in tokens]
     marked = "?" in lows[-2:]
+    if is_condition(tokens):
+        return None
     for number, low in enumerate(lows[:-1]):
         if number and lows[number - 1] not in BREAKS and lows[0] not in (*SOFTENING, *PREPOSITIONS):
             continue
@@ -103,8 +108,19 @@ def asking_place(tokens: Sequence[Token]) -> int | None:
         after = candidates(lows[number + 1])
         if tokens[number].text in ACRONYMS or number > 40:
             return None
-        if low in ASKING and (marked or "PRP" in after or "PRS" in after or after[0] in ("DT", "DTS", "DTP", "NNS")):
-            return number if marked or number == 0 else None
+        if low in ASKING and (
+            marked or "PRP" in after or "PRS" in after or after[0] in ("DT", "DTS", "DTP", "NNS", "PN")
+        ):
+            requested = low == "do" and lows[-1] in (".", "!") and "PRP" not in after
+            predicate = (
+                low in ("does", "did")
+                and not marked
+                and after[0][:2] == "DT"
+                and not _base_soon(lows[2 + (lows[1] not in POINTING) :])
+            )
+            return number if marked or (number == 0 and not requested and not predicate) else None
+        if number == 0 and low in ("does", "did") and _asks_of_noun(lows):
+            return 0
         if marked and number and lows[number - 1] != "," and {"BE", "HV"} & {*candidates(low)}:
             return number
         if low in WH and marked is False and number == 0 and _asks_plainly(lows):
@@ -116,6 +132,24 @@ def asking_place(tokens: Sequence[Token]) -> int | None:
         if number == 0 and low not in SOFTENING and not BREAKS & {*lows} and candidates(low)[0] != "IN":
             return None
     return None
+
+
+def _asks_of_noun(lows: Sequence[str]) -> bool:
+    """ "does aspirin thin the blood": a noun, and a base form soon."""
+    noun = bool({"NN", "NNS"} & {*candidates(lows[1])}) and "RB" not in candidates(lows[1])
+    return noun and _base_soon(lows[2:6])
+
+
+def _base_soon(lows: Sequence[str]) -> bool:
+    return any("VB" in candidates(low) for low in lows)
+
+
+def is_condition(tokens: Sequence[Token]) -> bool:
+    """ "Had she asked, …", "Should you need help, …": an inversion that means "if"."""
+    if len(tokens) < 4 or tokens[0].low not in ("had", "should", "were") or tokens[-1].low == "?":
+        return False
+    subject = {"PRP", "PRS", "DT", "DTS", "PN", "NN", "NNS"} & {*candidates(tokens[1].low)}
+    return bool(subject) and any(token.low == "," for token in tokens[2:])
 
 
 def _asks_plainly(lows: Sequence[str]) -> bool:
@@ -131,4 +165,6 @@ def is_titled(tokens: Sequence[Token]) -> bool:
     long = [token for token in tokens if len(token.text) > 3 and token.text[0].isalpha()]
     if len(tokens) < 5 and (not tokens or tokens[-1].low not in (".", "!", "?")):
         return len(long) > 1 and all(token.text[0].isupper() for token in long)
+    if len(long) > 1 and tokens[-1].low not in (".", "!", "?") and all(token.text[0].isupper() for token in long):
+        return sum(token.text[0].isupper() for token in long if token is not tokens[0]) > 1
     return len(long) > 2 and sum(token.text[0].isupper() for token in long) >= 0.75 * len(long)

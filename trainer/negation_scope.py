@@ -35,6 +35,7 @@ def under_negation(tokens: Sequence[Token], start: int, end: int) -> Edits:
             low in TO_ANY
             and not (low == "some" and (after in ("more", "of") or tokens[number - 1].low == "and"))
             and tokens[number - 1].low != "like"
+            and not (low == "some" and tokens[number - 1].low == "in" and number > 1 and tokens[number - 2].low == ",")
         ):
             edits[number] = TO_ANY[low]
         elif low == "too" and after in (".", "!", "?", ""):
@@ -76,11 +77,17 @@ def negative_object(tokens: Sequence[Token], start: int, end: int) -> Edits | No
         after = tokens[number + 1].low if number + 1 < len(tokens) else ""
         if low == "no" and after == "one":
             return {number: "someone", number + 1: ""}
-        if low == "no" and after not in ("more", "less", "longer", "later", "matter", "fewer", "better"):
+        if (
+            low == "no"
+            and after[:1].isalnum()
+            and after not in ("more", "less", "longer", "later", "matter", "fewer", "better")
+        ):
             return {number: article(tokens, number + 1, end)}
         nor = next((other for other in range(number, end) if tokens[other].low == "nor"), None)
         if low == "neither" and nor is not None:
             return {number: "both", nor: "and"}
+        if low in ("nobody", "nothing") and tokens[number - 1].low in ("almost", "practically", "virtually"):
+            return {number: {"nobody": "everybody", "nothing": "everything"}[low]}
         if low in NEGATIVE_OBJECTS:
             return {number: NEGATIVE_OBJECTS[low]}
     return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trainer.negation_affirm import affirm_verb
 from trainer.negation_clauses import Main
 from trainer.negation_forms import Token, inflect, inflections, tags
 from trainer.negation_scope import article, without_negation
-from trainer.negation_verbs import Edits, affirm_verb, negation_place
+from trainer.negation_verbs import Edits, negation_place
 from trainer.negation_words import DETERMINERS, PRONOUNS, words
 
 WIDE = words("all every each everyone everybody everything both many much everywhere only half")
@@ -31,7 +32,7 @@ def flip_subject(tokens: Sequence[Token], main: Main, end: int) -> tuple[Edits, 
         return None
     if negation_place(tokens, main.verb) is not None:
         return _of_negated(tokens, main, low, place)
-    if low == "not" and after in WIDE | {"a"}:
+    if low == "not" and after in WIDE | {"a", "one"}:
         return {place: ""}, "quantifier"
     if low in ("almost", "nearly", "practically") and after in WIDE:
         return {place: "not"}, "quantifier"
@@ -43,6 +44,8 @@ def flip_subject(tokens: Sequence[Token], main: Main, end: int) -> tuple[Edits, 
     if low == "either" and any(token.low == "or" for token in tokens[place : main.verb]):
         joint = next(n for n in range(place, main.verb) if tokens[n].low == "or")
         return {place: "neither", joint: "nor"}, "quantifier"
+    if low == "either":
+        return {place: "neither"}, "quantifier"
     if low in WIDE:
         return {place: "not every" if low == "each" and after != "of" else f"not {low}"}, "quantifier"
     if low in NONE:

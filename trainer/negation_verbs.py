@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainer.negation_clauses import Main
-from trainer.negation_forms import Token, base, inflect, tags
+from trainer.negation_forms import Token, base, tags
 from trainer.negation_places import is_titled
 from trainer.negation_tagging import tagged
-from trainer.negation_words import ADVERBS, AUXILIARIES, MODALS, NEGATIVE_ADVERBS, NOT, words
+from trainer.negation_words import (
+    ADVERBS,
+    AUXILIARIES,
+    DETERMINERS,
+    MODALS,
+    NEGATIVE_ADVERBS,
+    NOT,
+    words,
+)
 
 Edits = dict[int, str]
+DONE = {"has": "have", "had": "have", "does": "do", "did": "do"}
 SHORT = {"will": "won't", "'ll": "won't", "can": "can't", "shall": "shan't", "'ve": "haven't", "'re": "aren't"}
 NO_SHORT = frozenset({"am", "may", "might", "ought", "'s", "'m", "'d"})
 LONG = {"wo": "will", "ca": "can", "sha": "shall", "ai": "is"}
 MOVABLE = words(
     "always often usually sometimes also still already just only even really now currently generally normally typically "
-    "frequently never seldom rarely hardly barely scarcely longer no ever simply actually probably all both"
+    "frequently never seldom rarely hardly barely scarcely longer no ever simply actually probably all both first last"
 )
 
 
@@ -25,16 +34,17 @@ def is_auxiliary(tokens: Sequence[Token], verb: int) -> bool:
     low = tokens[verb].low
     if low not in AUXILIARIES:
         return False
-    after = _next_word(tokens, verb + 1)
+    after = next_word(tokens, verb + 1)
     if low in ("have", "has", "had"):
-        return after in ("been", "better", "got") or negation(tokens, verb) == "n't" or "VBN" in tags(after)
+        return after in ("been", "better", "got", "had") or negation(tokens, verb) == "n't" or "VBN" in tags(after)
     if low in ("do", "does", "did"):
         return "VB" in tags(after) or after in ("have", "be", "do", "so") or negation(tokens, verb) == "n't"
     return True
 
 
-def _next_word(tokens: Sequence[Token], number: int) -> str:
-    while number < len(tokens) and (tokens[number].low in ADVERBS | NOT or tokens[number].low.endswith("ly")):
+def next_word(tokens: Sequence[Token], number: int) -> str:
+    """The first word from a place on that is no adverb or negation."""
+    while number < len(tokens) and (tokens[number].low in ADVERBS | NOT or tags(tokens[number].low) == {"RB"}):
         if tokens[number].low in ("better", "rather"):
             break
         number += 1
@@ -106,10 +116,10 @@ def _negated(tokens: Sequence[Token], verb: int, short: bool) -> str:
     if after in ("better", "rather"):
         return text  # "had better not": the caller's edit of the next word says it
     if low in SHORT and (short or low.startswith("'")):
-        return _like(text, SHORT[low]) if not low.startswith("'") else f" {SHORT[low]}"
+        return like_first(text, SHORT[low]) if not low.startswith("'") else f" {SHORT[low]}"
     if low == "'d":
-        past = "VBN" in tags(_next_word(tokens, verb + 1)) and "VB" not in tags(_next_word(tokens, verb + 1))
-        had = past or _next_word(tokens, verb + 1) in ("been", "had")
+        past = "VBN" in tags(next_word(tokens, verb + 1)) and "VB" not in tags(next_word(tokens, verb + 1))
+        had = past or next_word(tokens, verb + 1) in ("been", "had")
         return " hadn't" if had else " wouldn't"
     if short and low not in NO_SHORT:
         return f"{text}n't"
@@ -130,7 +140,7 @@ def _with_yet(tokens: Sequence[Token], verb: int, edits: Edits) -> Edits:
 
 def _do_support(tokens: Sequence[Token], main: Main, short: bool) -> tuple[Edits, str]:
     verb, low = main.verb, tokens[main.verb].low
-    lemma = {"has": "have", "had": "have", "does": "do", "did": "do"}.get(low) or base(low) or low
+    lemma = "lay" if _lays(tokens, verb) else DONE.get(low) or base(low) or low
     form = {"VBZ": "does", "VBD": "did", "VB": "do"}[tense(tokens, main)]
     first = verb
     while (first - 1 > main.start and tokens[first - 1].low in MOVABLE) or (
@@ -151,6 +161,12 @@ def _do_support(tokens: Sequence[Token], main: Main, short: bool) -> tuple[Edits
     return edits, f"do-support ({form})"
 
 
+def _lays(tokens: Sequence[Token], verb: int) -> bool:
+    """ "The hens lay eggs": lay with an object, not the past of lie."""
+    after = tokens[verb + 1].low if verb + 1 < len(tokens) else "."
+    return tokens[verb].low == "lay" and (after in DETERMINERS or bool(tags(after) & {"NN", "NNS", "JJ"}))
+
+
 def tense(tokens: Sequence[Token], main: Main) -> str:
     """VBZ, VBD or VB (present, plural) of a finite verb; "cost" and "put" also by the sentence's other verbs."""
     low, possible = tokens[main.verb].low, tags(tokens[main.verb].low)
@@ -161,6 +177,9 @@ def tense(tokens: Sequence[Token], main: Main) -> str:
     if low in ("has", "does"):
         return "VBZ"
     tag = tagged(tuple(tokens))[main.verb].tag
+    if _lays(tokens, main.verb) or (tag == "VBD" and "VB" in possible and main.plural and base(low) == low):
+        present = _looks_present(tokens, main.verb) or low == "cost"
+        return "VBD" if _looks_past(tokens, main.verb) or not present else "VB"
     if tag == "VBP" and "VBD" in possible:
         return "VBD" if main.plural is False or _looks_past(tokens, main.verb) else "VB"
     if tag in ("VBZ", "VBD", "VBP"):
@@ -180,43 +199,13 @@ def _looks_past(tokens: Sequence[Token], verb: int) -> bool:
     return False
 
 
-def affirm_verb(tokens: Sequence[Token], main: Main, question: bool = False) -> tuple[Edits, str] | None:
-    """The edits that take the negation beside a verb away, or None if there is none."""
-    place = negation_place(tokens, main.verb)
-    if place is None:
-        return None
-    low, after = tokens[place].low, tokens[place + 1].low if place + 1 < len(tokens) else ""
-    if low == "no":
-        return {place: "still", place + 1: ""}, "no longer, still"
-    if low in NEGATIVE_ADVERBS:
-        often = "often" if after == "ever" else NEGATIVE_ADVERBS[low]
-        return {place: often, **({place + 1: ""} if after == "ever" else {})}, "adverb"
-    edits: Edits = {place: "already", place + 1: ""} if after == "yet" else {place: ""}
-    if low == "not" and after in ("only", "just", "merely"):
-        return {place: "", place + 1: tokens[place + 1].text}, "not away"
-    if tokens[main.verb].low in LONG:
-        edits[main.verb] = _like(tokens[main.verb].text, LONG[tokens[main.verb].low])
-    if low != "never" and tokens[main.verb].low in ("do", "does", "did") and not question:
-        _undo(tokens, main.verb, place, edits)
-    return edits, "never away" if low == "never" else "not away"
+def _looks_present(tokens: Sequence[Token], verb: int) -> bool:
+    present = any(token.low in ("is", "are", "has", "does", "do") for token in tokens)
+    return tokens[verb].low == "lay" or present
 
 
-def _undo(tokens: Sequence[Token], verb: int, place: int, edits: Edits) -> None:
-    """does not come → comes."""
-    number = place + 1
-    while number < len(tokens) - 1 and (tokens[number].low in ADVERBS or tokens[number].low.endswith("ly")):
-        number += 1
-    form = {"does": "VBZ", "did": "VBD", "do": "VB"}[tokens[verb].low]
-    low = tokens[number].low
-    if "VB" in tags(low) or low in ("have", "be", "do"):
-        written = (
-            "had" if (low, form) == ("have", "VBD") else "did" if (low, form) == ("do", "VBD") else inflect(low, form)
-        )
-        edits[number] = _like(tokens[number].text, written)
-        edits[verb] = ""
-
-
-def _like(pattern: str, text: str) -> str:
+def like_first(pattern: str, text: str) -> str:
+    """The text with the pattern's first letter, capital or not."""
     return text[:1].upper() + text[1:] if pattern[:1].isupper() else text
 
 

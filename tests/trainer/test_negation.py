@@ -95,7 +95,7 @@ def test_says_the_opposite(text: str, expected: str) -> None:
         ("", "no words"),
         ("...", "no words"),
         ("It is not only cheap but also good.", "not only … but also"),
-        ("It's cold, isn't it?", "a tag question"),
+        ("Everyone came, didn't they?", "a tag question"),
         ("word " * 200, "longer than 120 words"),
         ("Never had she been so tired.", "a negation at the beginning inverts the clause"),
         ("Pay by card, not by cheque.", "not … but"),
