@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.screens import answers, collections, duplicates, shop, training
+from ui.screens import answers, collections, duplicates, models, shop, training
 
 _ICON = Path(__file__).parent / "web" / "icon.png"  # a local file: Streamlit's own icons come from outside
 
@@ -26,6 +26,7 @@ def main() -> None:
         st.Page(answers.page, title="Answers", url_path="answers"),
         st.Page(collections.page, title="Collections", url_path="collections"),
         st.Page(training.page, title="Training data", url_path="training"),
+        st.Page(models.page, title="Models", url_path="models"),
     ]
     st.navigation(pages, position="top").run()
 

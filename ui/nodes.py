@@ -16,7 +16,7 @@ button a details summary table thead tbody tr th td caption form label input sel
 """
 _ATTRIBUTES = """
 id class href type name value checked selected disabled open min max step placeholder autocomplete dir lang role for
-title scope colspan datetime rows maxlength inputmode tabindex fill shortcut
+title scope colspan datetime rows maxlength inputmode tabindex fill from shortcut
 """
 TAGS, ATTRIBUTES = frozenset(_TAGS.split()), frozenset(_ATTRIBUTES.split())  # as in web/view.js; a test compares them
 EVENTS = frozenset({"click", "change", "submit"})

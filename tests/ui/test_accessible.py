@@ -22,6 +22,10 @@ PAGES = {
     "answers": ("/answers?q=What+does+break+do+in+a+loop", ".source"),
     "no answer": ("/answers?q=Which+wine+goes+with+fish", ".note"),
     "collections": ("/collections", ".holding"),
+    "models": ("/models", ".holding"),
+    "no figures": ("/models?show=figures", ".empty"),
+    "negation": ("/models?show=negation&q=The+lamp+is+blue.&in=questions&a=minilm&b=minilm", ".near"),
+    "no training": ("/models?show=training&training=/nowhere", ".note"),
 }
 # Streamlit's own frame, which we cannot change: its file input and the landmarks of its layout.
 NOT_OURS = ("[data-testid=stFileUploader]", "header.stAppHeader", "[data-testid=stSidebar]")

@@ -6,7 +6,7 @@ const TAGS = new Set(`section article header footer nav div h1 h2 h3 h4 p ul ol 
  pre bdi button a details summary table thead tbody tr th td caption form label input select option fieldset legend output
  time hr`.split(/\s+/));
 const ATTRIBUTES = new Set(`id class href type name value checked selected disabled open min max step placeholder
- autocomplete dir lang role for title scope colspan datetime rows maxlength inputmode tabindex fill shortcut`.split(/\s+/));
+ autocomplete dir lang role for title scope colspan datetime rows maxlength inputmode tabindex fill from shortcut`.split(/\s+/));
 const LIVE = new Set(["value", "checked", "selected", "open", "disabled"]); // properties that a person changes
 
 function allowed(name, value) {
@@ -22,7 +22,7 @@ function setAttributes(element, wanted, before) {
   }
   for (const [name, value] of Object.entries(wanted)) {
     if (!allowed(name, String(value)) || before[name] === value) continue;
-    if (name === "fill") element.style.setProperty("--fill", Number(value));
+    if (name === "fill" || name === "from") element.style.setProperty(`--${name}`, Number(value));
     else if (name === "open" && "open" in before) continue; // a person opened or closed it
     else element.setAttribute(name, value === true ? "" : String(value));
     if (LIVE.has(name)) element[name] = value;
