@@ -118,7 +118,7 @@ def read_folder(folder: Path) -> ModelFolder:
     if not modules:
         raise UserError("The model's chain of modules is empty.", modules_file, "Save the model again.")
     for file in sorted(folder.rglob("*.json")):
-        _refuse_code(file)
+        refuse_code(file)
     settings = _read_json(folder / "config_sentence_transformers.json")
     return ModelFolder(
         path=folder,
@@ -127,6 +127,21 @@ def read_folder(folder: Path) -> ModelFolder:
         prompts=_prompts(settings),
         default_prompt=_text_or_none(settings.get("default_prompt_name")),
     )
+
+
+def read_transformer(folder: Path) -> ModelFolder:
+    """A plain Hugging Face folder (config.json, tokenizer.json, safetensors), which becomes a sentence model by the mean
+    over its tokens. The checks are those of `read_folder`; raises `UserError` likewise."""
+    for name in ("config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            todo = "Save model and tokenizer with save_pretrained(folder), or give the name `minilm`."
+            raise UserError(f"This is not a Hugging Face model's folder: it has no {name}.", folder, todo)
+    _refuse_links_outside(folder)
+    _refuse_pickles(folder)
+    for file in sorted(folder.rglob("*.json")):
+        refuse_code(file)
+    modules = (Module("Transformer", folder, {}), Module("Pooling", folder / "1_Pooling", {"pooling_mode": "mean"}))
+    return ModelFolder(folder, modules, _read_json(folder / "config.json"), prompts={}, default_prompt=None)
 
 
 def pooling_modes(config: Json) -> tuple[str, ...]:
@@ -179,7 +194,7 @@ def _refuse_pickles(path: Path) -> None:
             )
 
 
-def _refuse_code(file: Path) -> None:
+def refuse_code(file: Path) -> None:
     """Settings that make a loader import code from the folder or fetch another model."""
     if file.name in ("tokenizer.json", "vocab.json"):
         return

@@ -89,6 +89,8 @@ def _opened(model: ModelFolder, dtype: torch.dtype) -> SentenceTransformer:
     import transformers
     from sentence_transformers import SentenceTransformer
 
+    import indexer.architectures  # noqa: F401 — the ones of our own, by the model_type that a folder names
+
     transformers.utils.logging.disable_progress_bar()  # stderr belongs to our own progress
     logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
     try:
