@@ -41,7 +41,7 @@ def serve(
     ] = None,
     port: Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.", min=1, max=65535)] = PORT,
 ) -> None:
-    """Open the pages in a browser: shop, duplicates, answers, collections.
+    """Open the pages in a browser: shop, duplicates, answers, collections, training data, models.
 
     Example: searchapp ui --port 8501
     """
