@@ -34,10 +34,11 @@ def counted(stream: Iterable[T], done: Callable[[int], None]) -> Iterator[T]:
 
 
 class Progress:
-    """Call it with (phase, done, total); it prints at a readable pace. `close` ends the line."""
+    """Call it with (phase, done, total); it prints at a readable pace. `note` ends the line; `close` ends the phase."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
+        self.note = ""
         self._live = self._stream.isatty()
         self._phase, self._began, self._shown, self._first = "", 0.0, 0.0, 0
 
@@ -49,7 +50,7 @@ class Progress:
         elif moment - self._shown < (0.2 if self._live else 10) and done != total:
             return
         self._shown = moment
-        line = describe(phase, done, total, done - self._first, moment - self._began)
+        line = f"{describe(phase, done, total, done - self._first, moment - self._began)}  {self.note}".rstrip()
         print(f"\r\x1b[2K{line}" if self._live else line, end="" if self._live else "\n", file=self._stream, flush=True)
 
     def close(self) -> None:

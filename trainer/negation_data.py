@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from trainer.negation import negate, negations
 from trainer.negation_copies import double_flips, near_copies
+from trainer.negation_frames import opposite_frames, same_frames
 
 Drawn = TypeVar("Drawn")
 Split = Literal["train", "test"]
@@ -41,6 +42,39 @@ def made_of(positive: str, *, seed: int = 0) -> Made:
     same = _draw(double_flips(positive) or near_copies(positive), positive, seed)
     kind, copy = same or ("", None)
     return Made(negation.text, negation.rule, negation.why, copy, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A sentence that says what a text says, and one that says the opposite; None where none is known."""
+
+    same: str | None
+    kind: str
+    opposite: str | None
+    rule: str
+
+
+def contrast_of(text: str, *, seed: int = 0) -> Contrast:
+    """A triplet around one text without any partner: a copy or a frame that keeps its meaning, and its negation.
+
+    Frames make up a third of the copies and a tenth of the negations: enough to be learned, too few to be what is learned."""
+    kind, same = same_of(text, seed=seed) or ("", None)
+    denied = opposite_frames(text) if _chance(text, seed, "opposite") < 0.1 else []
+    ways = [] if denied else negations(text) or [negate(text)]
+    rule, opposite = _draw(denied or [(way.rule, way.text) for way in ways if way.text], text, seed) or ("", None)
+    return Contrast(same, kind, opposite, rule)
+
+
+def same_of(text: str, *, seed: int = 0) -> tuple[str, str] | None:
+    """A copy or a frame that keeps the meaning, with its kind."""
+    copies = [*double_flips(text), *near_copies(text)]
+    frames = same_frames(text) if not copies or _chance(text, seed, "same") < 1 / 3 else []
+    return _draw(frames or copies, text, seed)
+
+
+def _chance(text: str, seed: int, of: str) -> float:
+    drawn = blake2b(text.encode(), digest_size=8, key=f"{seed} {of}".encode()).digest()
+    return int.from_bytes(drawn, "big") / 2**64
 
 
 def shared_words(left: str, right: str) -> float:

@@ -21,14 +21,14 @@ from trainer.examples import Task
 from trainer.sources_origin import Origin, check_origin, located, masked
 
 T = TypeVar("T")
-FIELDS = ("anchor", "positive", "negative", "negatives", "score", "negation", "label", "text")
+FIELDS = ("anchor", "positive", "negative", "negatives", "score", "negation", "label", "text", "negated")
 TYPES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 TYPES |= {dict: "a table", tuple: "a list", list: "a list"}
 
 
 @dataclass(frozen=True, slots=True)
 class Source(Origin):
-    """Raw examples to train on. `weight`: hand-set quality; `partners`: pairs made of each labelled text."""
+    """Raw examples to train on. `weight`: hand-set quality; `partners`: examples made of each labelled or running text."""
 
     weight: float = 1.0
     licence: str = "unknown"
@@ -81,22 +81,22 @@ class Recipe:
 
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe and check all of it. Raises UserError for the first thing that is wrong."""
-    return parse_recipe(_read(path), path.parent)
+    return parse_recipe(read_toml(path), path.parent)
 
 
 def parse_recipe(raw: Mapping[str, Any], folder: Path) -> Recipe:
     """The same from a table already read; relative paths start at `folder`."""
     known = ("seed", "batch_budget", "source", "filters", "holdout", "whitelist", "negation")
     refuse_unknown(raw, known, "the recipe")
-    sources = tuple(located(parsed(Source, table, "[[source]]", folder), folder) for table in _tables(raw, "source"))
+    sources = tuple(located(parsed(Source, table, "[[source]]", folder), folder) for table in tables(raw, "source"))
     if not sources:
         raise UserError(
             "The recipe has no source.", "no [[source]] table", 'add [[source]] with name = "…", path = "…"'
         )
     recipe = Recipe(
         sources,
-        _steps(_tables(raw, "filters")),
-        tuple(located(parsed(Holdout, table, "[[holdout]]", folder), folder) for table in _tables(raw, "holdout")),
+        _steps(tables(raw, "filters")),
+        tuple(located(parsed(Holdout, table, "[[holdout]]", folder), folder) for table in tables(raw, "holdout")),
         typed(raw.get("seed", 0), int, "seed"),
         folder / typed(raw["whitelist"], str, "whitelist") if "whitelist" in raw else None,
         _negation(typed(raw["negation"], dict, "negation"), folder) if "negation" in raw else None,
@@ -106,7 +106,8 @@ def parse_recipe(raw: Mapping[str, Any], folder: Path) -> Recipe:
     return recipe
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a table. Raises UserError."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -115,9 +116,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError("The recipe is not valid TOML.", f"{path}: {error}", "mend the line it names") from error
 
 
-def _tables(raw: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    tables = typed(raw.get(key, []), list, key)
-    return [typed(table, dict, f"an entry of {key}") for table in tables]
+def tables(raw: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The tables of an array of tables, `[[key]]`; none where it is absent."""
+    return [typed(table, dict, f"an entry of {key}") for table in typed(raw.get(key, []), list, key)]
 
 
 def parsed(kind: type[T], table: Mapping[str, Any], where: str, folder: Path | None = None) -> T:

@@ -18,6 +18,7 @@ from indexer.files import sha256
 from trainer.recipe import Source
 from trainer.sources_arrow import Classes, classes_of, named, opened_parquet
 from trainer.sources_beir import beir_folder, is_beir, read_beir
+from trainer.sources_contrasts import opposites, running_text
 from trainer.sources_datasets import is_saved, named_table, saved_table
 from trainer.sources_origin import Origin
 from trainer.sources_shapes import OPTIONAL, Example, duplicates, labels, nli, pairs, resolved
@@ -29,11 +30,14 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "nli": ("anchor", "positive", "label"),
     "duplicates": ("anchor", "positive", "label"),
     "labels": ("text", "label"),
+    "opposites": ("text", "negated"),
+    "sentences": ("text",),
 }
 SIGNS = (  # columns that give a shape away, strongest first
     ("nli", {"premise", "hypothesis", "label"}),
     ("duplicates", {"text1", "text2", "label"}),
     ("labels", {"text", "label"}),
+    ("opposites", {"sentence", "negated"}),
 )
 Found = tuple[str, Example | Bad]  # with the first 16 digits of the SHA-256 of its table
 
@@ -228,4 +232,8 @@ def _shaped(source: Origin, table: Table, digest: str, seed: int) -> Iterator[Ex
         return nli(rows, fields)
     if shape == "labels":
         return labels(rows, fields, source.partners if isinstance(source, Source) else 1, seed)
+    if shape == "opposites":
+        return opposites(rows, fields, source.split, seed)
+    if shape == "sentences":
+        return running_text(rows, fields, source.partners if isinstance(source, Source) else 1, seed)
     return pairs(rows, fields)

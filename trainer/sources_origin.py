@@ -15,8 +15,11 @@ from typing import Literal, TypeVar
 
 from indexer.errors import UserError
 
-Format = Literal["auto", "jsonl", "csv", "tsv", "parquet", "beir", "datasets", "sql", "nli", "labels", "duplicates"]
-SHAPES = ("auto", "nli", "labels", "duplicates")  # what the rows are, wherever they lie
+Format = Literal[
+    "auto", "jsonl", "csv", "tsv", "parquet", "beir", "datasets", "sql",
+    "nli", "labels", "duplicates", "opposites", "sentences",
+]  # fmt: skip
+SHAPES = ("auto", "nli", "labels", "duplicates", "opposites", "sentences")  # what the rows are, wherever they lie
 FORMATS = {
     "path": (*SHAPES, "jsonl", "csv", "tsv", "parquet", "beir", "datasets"),
     "url": (*SHAPES, "sql"),

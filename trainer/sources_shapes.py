@@ -11,10 +11,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from trainer.sources_tables import SHOWN, Bad, Row
 
+T = TypeVar("T")
 Rows = Iterator[Row | Bad]
 NAMES: Mapping[str, tuple[str, ...]] = {  # what a field is usually called, first found is used
     "anchor": ("anchor", "query", "question", "text1", "sentence1", "premise", "sentence"),
@@ -23,6 +24,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {  # what a field is usually called, firs
     "score": ("score",),
     "negation": ("negation",),
     "label": ("label",),
+    "negated": ("negated",),
     "text": ("text", "sentence", "query"),
 }
 OPTIONAL = ("negative", "score", "negation")  # fields of a pair that a row may lack
@@ -40,7 +42,7 @@ class Example:
     negation: bool = False
 
 
-class _UnfitError(Exception):
+class UnfitError(Exception):
     """This row cannot be used, for this reason."""
 
 
@@ -53,7 +55,7 @@ def resolved(columns: list[str], given: Mapping[str, str]) -> dict[str, str]:
 
 def pairs(rows: Rows, fields: Mapping[str, str]) -> Iterator[Example | Bad]:
     """One example per row: anchor and positive, with a negative (or a list of them), score and negation flag if there."""
-    return _each(rows, lambda line, row: _pair(line, row, fields))
+    return each(rows, lambda line, row: _pair(line, row, fields))
 
 
 def _pair(line: int, row: dict[str, Any], fields: Mapping[str, str]) -> Example:
@@ -61,22 +63,23 @@ def _pair(line: int, row: dict[str, Any], fields: Mapping[str, str]) -> Example:
     several = negatives if isinstance(negatives, list) else [] if negatives is None else [negatives]
     return Example(
         line,
-        _text(row, fields["anchor"]),
-        _text(row, fields["positive"]),
+        text_of(row, fields["anchor"]),
+        text_of(row, fields["positive"]),
         tuple(_clean(text) for text in several),
         _number(score),
         _flag(negation),
     )
 
 
-def _each(rows: Rows, made: Callable[[int, dict[str, Any]], Example]) -> Iterator[Example | Bad]:
+def each(rows: Rows, made: Callable[[int, dict[str, Any]], T]) -> Iterator[T | Bad]:
+    """What is made of every row, or why it cannot be used."""
     for entry in rows:
         if isinstance(entry, Bad):
             yield entry
             continue
         try:
             yield made(*entry)
-        except _UnfitError as error:
+        except UnfitError as error:
             yield unfit(entry[0], str(error), entry[1])
 
 
@@ -85,19 +88,20 @@ def unfit(line: int, reason: str, row: object) -> Bad:
     return Bad(line, reason, repr(row)[:SHOWN].encode("utf-8", "replace").decode())
 
 
-def _text(row: Mapping[str, Any], name: str) -> str:
+def text_of(row: Mapping[str, Any], name: str) -> str:
+    """The text of a column; UnfitError says why there is none."""
     if row.get(name) is None:
-        raise _UnfitError("missing field")
+        raise UnfitError("missing field")
     return _clean(row[name])
 
 
 def _clean(text: Any) -> str:
     if not isinstance(text, str):
-        raise _UnfitError("wrong type")
+        raise UnfitError("wrong type")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise _UnfitError("broken text") from error
+        raise UnfitError("broken text") from error
     return text
 
 
@@ -107,9 +111,9 @@ def _number(value: Any) -> float | None:
     try:
         number = float("nan") if isinstance(value, bool | bytes) else float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise _UnfitError("wrong type") from error
+        raise UnfitError("wrong type") from error
     if not abs(number) < float("inf"):
-        raise _UnfitError("wrong type")
+        raise UnfitError("wrong type")
     return number
 
 
@@ -118,7 +122,7 @@ def _flag(value: Any) -> bool:
     try:
         return known[value.lower() if isinstance(value, str) else value]
     except (KeyError, TypeError) as error:
-        raise _UnfitError("wrong type") from error
+        raise UnfitError("wrong type") from error
 
 
 def nli(rows: Rows, fields: Mapping[str, str]) -> Iterator[Example | Bad]:
@@ -147,13 +151,13 @@ def _by_premise(rows: Rows, fields: Mapping[str, str]) -> tuple[Any, Any, list[B
             continue
         line, row = entry
         try:
-            premise, text = _text(row, fields["anchor"]), _text(row, fields["positive"])
+            premise, text = text_of(row, fields["anchor"]), text_of(row, fields["positive"])
             label = _label(row, fields["label"]).lower()
             kind = kinds.get(label)
             if kind is None:
-                raise _UnfitError("neutral" if label in ("neutral", "1") else "unknown label")
+                raise UnfitError("neutral" if label in ("neutral", "1") else "unknown label")
             kind[premise].append((line, text))
-        except _UnfitError as error:
+        except UnfitError as error:
             rest.append(unfit(line, str(error), row))
     return entailed, against, rest
 
@@ -161,9 +165,9 @@ def _by_premise(rows: Rows, fields: Mapping[str, str]) -> tuple[Any, Any, list[B
 def _label(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     if value is None:
-        raise _UnfitError("missing field")
+        raise UnfitError("missing field")
     if not isinstance(value, str | int):
-        raise _UnfitError("wrong type")
+        raise UnfitError("wrong type")
     return str(int(value)) if isinstance(value, bool | int) else _clean(value)
 
 
@@ -179,9 +183,9 @@ def labels(rows: Rows, fields: Mapping[str, str], partners: int, seed: int) -> I
             continue
         line, row = entry
         try:
-            text = _text(row, fields["text"])
+            text = text_of(row, fields["text"])
             groups[_label(row, fields["label"])].append((_drawn(seed, text), line, text))
-        except _UnfitError as error:
+        except UnfitError as error:
             yield unfit(line, str(error), row)
     for group in groups.values():
         yield from _partnered(sorted(group), partners)
@@ -210,12 +214,12 @@ def duplicates(rows: Rows, fields: Mapping[str, str]) -> Iterator[Example | Bad]
             continue
         line, row = entry
         try:
-            first, second = _text(row, fields["anchor"]), _text(row, fields["positive"])
+            first, second = text_of(row, fields["anchor"]), text_of(row, fields["positive"])
             kind = {"1": same, "true": same, "0": other, "false": other}.get(_label(row, fields["label"]).lower())
             if kind is None:
-                raise _UnfitError("unknown label")
+                raise UnfitError("unknown label")
             kind[first].append((line, second))
-        except _UnfitError as error:
+        except UnfitError as error:
             yield unfit(line, str(error), row)
     yield from (Example(line, first, second) for first, found in same.items() for line, second in found)
     yield from against(same, other)

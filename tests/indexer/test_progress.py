@@ -40,3 +40,12 @@ def test_a_log_gets_a_line_at_each_phase_and_at_its_end_and_no_control_character
     assert [line.split()[0] for line in lines] == ["embedding", "embedding", "indexing"]
     assert "1 000 / 1 000" in lines[1]
     assert "\x1b" not in stream.getvalue()
+
+
+def test_a_note_stands_at_the_end_of_the_line() -> None:
+    stream = io.StringIO()
+    progress = Progress(stream)
+    progress.note = "loss 0.1234"
+    progress("training", 0, 10)
+    progress.close()
+    assert stream.getvalue().rstrip().endswith("loss 0.1234")

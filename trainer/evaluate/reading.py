@@ -72,6 +72,8 @@ def _table(entry: Set, file: Path, seed: int, split: bool = True) -> Rows:
         if isinstance(found, Bad):
             raise _broken(entry, file, found.line, found.reason)
         line, row = found
+        if entry.source is not None and row.get("source") != entry.source:
+            continue
         if split and entry.split is not None and "split" in row:
             splits.add(row["split"])
             if row["split"] != entry.split:
@@ -97,7 +99,8 @@ def _roles(entry: Set, file: Path, line: int, row: Row) -> Row:
 def _typed(entry: Set, role: str, value: Any) -> Any:
     if role in LISTS:
         return [_one(entry, role, part) for part in _list(value)]
-    return _one(entry, role, value)
+    alone = role == "negative" and isinstance(value, list) and len(value) == 1  # as `trainer prepare` writes triplets
+    return _one(entry, role, value[0] if alone else value)
 
 
 def _list(value: Any) -> list[Any]:

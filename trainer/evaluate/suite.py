@@ -43,7 +43,7 @@ class Set:
     `lengths`: measured again with inputs cut at so many tokens. `rows`: so many rows, by a seeded hash. `spread`: the
     average cosine of random pairs of its texts too. `side`: how texts without a side of their own are encoded. `dev`
     (duplicates): split or file on which the threshold is chosen. `distractors` (retrieval): at most so many documents
-    that no judgement calls relevant."""
+    that no judgement calls relevant. `source`: only rows of this source, of a file that `trainer prepare` wrote."""
 
     name: str
     kind: str
@@ -56,6 +56,7 @@ class Set:
     spread: bool = False
     side: Side = "document"
     distractors: int | None = None
+    source: str | None = None
 
     def column(self, role: str) -> str:
         """The column that holds a role's values."""
