@@ -30,13 +30,19 @@ Arrays = dict[str, NDArray[Any]]
 
 def write_merged(base: Path, delta: Path, target: Path) -> Path:
     """Merge the `delta` file into the sentence-transformers folder `base`, as the new folder `target`; returns it.
+    The card that lies beside the delta goes with it.
 
     `target` appears whole or not at all; where another process was faster, its work stays. Raises UserError when the delta
     does not fit the base."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
         whole = Path(beside) / "model"
-        shutil.copytree(base, whole, ignore=shutil.ignore_patterns("*.safetensors", "__pycache__", ".git*"))
+        shutil.copytree(
+            base, whole, ignore=shutil.ignore_patterns("*.safetensors", "README.md", "__pycache__", ".git*")
+        )
+        card = delta.with_name("card.json")
+        if card.is_file():
+            shutil.copyfile(card, whole / card.name)
         _save(merged(_load(base / "model.safetensors"), _load(delta), delta), whole / "model.safetensors")
         try:
             whole.replace(target)

