@@ -136,7 +136,7 @@ class StopError(Exception):
     """Stands for whatever ends a run."""
 
 
-@pytest.mark.parametrize("phase", ["mining", "writing"])
+@pytest.mark.parametrize("phase", ["encoding positives", "mining", "writing"])
 def test_stopped_anywhere_it_goes_on_to_the_same_bytes(shop: Path, mined: Mined, tmp_path: Path, phase: str) -> None:
     def stop(now: str, done: int, total: int | None) -> None:
         if now == phase:

@@ -60,6 +60,7 @@ def _sound_blocks(vectors: BinaryIO, marks: BinaryIO, block_bytes: int) -> int:
     while (mark := marks.read(32)) and hashlib.sha256(vectors.read(block_bytes)).digest() == mark:
         sound += 1
     for file, size in ((vectors, block_bytes), (marks, 32)):
-        file.seek(sound * size)
+        whole = min(sound * size, file.seek(0, os.SEEK_END))  # the last block of all may be a short one
+        file.seek(whole)
         file.truncate()
     return sound
