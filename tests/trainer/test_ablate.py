@@ -13,6 +13,7 @@ import pytest
 from indexer.errors import UserError
 from tests.models import WORDS
 from tests.trainer.training import workshop, write_rows
+from tests.trials import trials
 
 pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch")
@@ -176,7 +177,7 @@ class StopError(Exception):
     """Stands for whatever ends a run."""
 
 
-@pytest.mark.parametrize("phase", ["length", "training pairs", "encoding words"])
+@pytest.mark.parametrize("phase", ["training pairs", "length", "encoding words"][: trials(1, 3)])
 def test_stopped_anywhere_it_goes_on_to_the_same_results(
     shop: Path, whole: Ablated, tmp_path: Path, phase: str
 ) -> None:

@@ -22,6 +22,7 @@ from indexer.home import Home
 from indexer.passages import passage_text
 from indexer.settings import BuildSettings
 from searchapp.service import SearchService
+from tests.trials import trials
 from tests.ui.conftest import Served, open_page, running_pages
 from tests.ui.driving import parts, settled
 from tests.ui.hostile import TEXTS
@@ -315,7 +316,7 @@ def test_hostile_texts_are_text_in_sentences_negations_and_neighbours(page: Page
 
 
 def test_addresses_made_by_hand_are_answered_not_run(page: Page) -> None:
-    for text in SHOWN[::30]:
+    for text in SHOWN[:: trials(120, 30)]:
         for name, show in (("a", "negation"), ("in", "negation"), ("show", ""), ("training", "training"), ("f.model", "figures"), ("f.report", "figures")):  # fmt: skip
             page.goto(f"/models?q=The+dog+can+read.&show={show}&{name}={quote(text[:1500])}")
             expect(page.locator(".view").last).to_be_visible()
