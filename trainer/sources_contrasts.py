@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from typing import Any
 
 from indexer.sentences import sentences
 from trainer.negation_data import contrast_of, same_of, split_of
@@ -22,21 +23,21 @@ def opposites(rows: Rows, fields: Mapping[str, str], split: str, seed: int) -> I
     """A sentence and its negation, written by somebody → two triplets, one from either side, each with a copy of ours.
 
     Only sentences on the side `split` of the fixed split by hash (`negation_data.split_of`); "all" takes both."""
-    for entry in rows:
+    for entry in each(rows, lambda line, row: _sides(line, row, fields, split)):
         if isinstance(entry, Bad):
             yield entry
             continue
-        line, row = entry
-        try:
-            sentence, negated = text_of(row, fields["text"]), text_of(row, fields["negated"])
-            if split not in ("all", split_of(sentence)):
-                raise UnfitError("on the other side of the split")
-        except UnfitError as error:
-            yield unfit(line, str(error), row)
-            continue
+        line, sentence, negated = entry
         for one, other in ((sentence, negated), (negated, sentence)):
             same = same_of(one, seed=seed)
             yield Example(line, one, same[1], (other,), negation=True) if same else unfit(line, "no copy is known", one)
+
+
+def _sides(line: int, row: Mapping[str, Any], fields: Mapping[str, str], split: str) -> tuple[int, str, str]:
+    sentence, negated = text_of(row, fields["text"]), text_of(row, fields["negated"])
+    if split not in ("all", split_of(sentence)):
+        raise UnfitError("on the other side of the split")
+    return line, sentence, negated
 
 
 def running_text(rows: Rows, fields: Mapping[str, str], partners: int, seed: int) -> Iterator[Example | Bad]:

@@ -35,6 +35,7 @@ class Asking:
 
 
 def asked_for() -> Asking:
+    """What the address asks for; where it says nothing, our rules' negation and the two embedded models."""
     sentence, written = address.get("q").strip(), address.get("n").strip()
     found = negate(sentence) if sentence else None
     proposed = (found.text or "") if found else ""
@@ -61,6 +62,7 @@ def refusal_of(asking: Asking) -> UserError | None:
 
 
 def form(asking: Asking) -> Element:
+    """The sentence, its negation, two models and a collection to choose."""
     before = {"q": asking.sentence, "n": asking.negation}
     change: dict[str, tuple[str, object]] = {"change": ("compare", before)}
     sentence = h(
