@@ -40,11 +40,13 @@ class Progress:
         self._stream = stream or sys.stderr
         self.note = ""
         self._live = self._stream.isatty()
-        self._phase, self._began, self._shown, self._first = "", 0.0, 0.0, 0
+        self._phase, self._began, self._shown, self._first, self._last = "", 0.0, 0.0, 0, 0
 
     def __call__(self, phase: str, done: int, total: int | None) -> None:
         moment = time.monotonic()
-        if phase != self._phase:
+        again = done < self._last  # the same phase for another lot
+        self._last = done
+        if phase != self._phase or again:
             self.close()
             self._phase, self._began, self._shown, self._first = phase, moment, 0.0, done
         elif moment - self._shown < (0.2 if self._live else 10) and done != total:

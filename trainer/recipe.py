@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 from indexer.errors import UserError
 from trainer.examples import Task
+from trainer.negation_data import Split
 from trainer.sources_origin import Origin, check_origin, located, masked
 
 T = TypeVar("T")
@@ -28,12 +29,15 @@ TYPES |= {dict: "a table", tuple: "a list", list: "a list"}
 
 @dataclass(frozen=True, slots=True)
 class Source(Origin):
-    """Raw examples to train on. `weight`: hand-set quality; `partners`: examples made of each labelled or running text."""
+    """Raw examples to train on. `weight`: hand-set quality; `partners`: examples made of each labelled or running text.
+
+    `fold`: only rows whose anchor lies on this side of the fixed split by hash (`negation_data.split_of`): four fifths, one fifth."""
 
     weight: float = 1.0
     licence: str = "unknown"
     task: Task = "retrieval"
     partners: int = 2
+    fold: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from typing import Protocol
 
 from indexer.errors import UserError
 from indexer.files import sha256
+from trainer.negation_data import split_of
 from trainer.recipe import Source
 from trainer.sources_arrow import Classes, classes_of, named, opened_parquet
 from trainer.sources_beir import beir_folder, is_beir, read_beir
-from trainer.sources_contrasts import opposites, running_text
+from trainer.sources_contrasts import ELSEWHERE, opposites, running_text
 from trainer.sources_datasets import is_saved, named_table, saved_table
 from trainer.sources_origin import Origin
-from trainer.sources_shapes import OPTIONAL, Example, duplicates, labels, nli, pairs, resolved
+from trainer.sources_shapes import OPTIONAL, Example, duplicates, labels, nli, pairs, resolved, unfit
 from trainer.sources_sql import QueryTable, query_table
 from trainer.sources_tables import TABLES, Bad, Row, columns, container, read_table, unpacked
 
@@ -196,6 +197,15 @@ def read_source(source: Origin, seed: int = 0, inputs: Collection[str] = ()) -> 
 
     `inputs`: what `digests_of` said before. A table that is another one by now is refused.
     """
+    fold = source.fold if isinstance(source, Source) else None
+    for digest, entry in _all(source, seed, inputs):
+        if fold is None or isinstance(entry, Bad) or split_of(entry.anchor) == fold:
+            yield digest, entry
+        else:
+            yield digest, unfit(entry.line, ELSEWHERE, entry.anchor)
+
+
+def _all(source: Origin, seed: int, inputs: Collection[str]) -> Iterator[Found]:
     if _is_beir(source):
         yield from _beir(source, inputs)
         return

@@ -15,6 +15,7 @@ from trainer.negation_data import contrast_of, same_of, split_of
 from trainer.sources_shapes import Example, Rows, UnfitError, each, text_of, unfit
 from trainer.sources_tables import Bad
 
+ELSEWHERE = "on the other side of the split"
 WORDS = range(5, 36)  # of a sentence that is taken out of running text
 WHOLE = ".?!"
 
@@ -36,7 +37,7 @@ def opposites(rows: Rows, fields: Mapping[str, str], split: str, seed: int) -> I
 def _sides(line: int, row: Mapping[str, Any], fields: Mapping[str, str], split: str) -> tuple[int, str, str]:
     sentence, negated = text_of(row, fields["text"]), text_of(row, fields["negated"])
     if split not in ("all", split_of(sentence)):
-        raise UnfitError("on the other side of the split")
+        raise UnfitError(ELSEWHERE)
     return line, sentence, negated
 
 

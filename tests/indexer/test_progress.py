@@ -49,3 +49,13 @@ def test_a_note_stands_at_the_end_of_the_line() -> None:
     progress("training", 0, 10)
     progress.close()
     assert stream.getvalue().rstrip().endswith("loss 0.1234")
+
+
+def test_another_lot_of_the_same_phase_is_counted_from_its_own_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([100.0, 110.0, 111.0, 121.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(moments))
+    stream = io.StringIO()
+    progress = Progress(stream)
+    for done, total in ((32, 1_000), (1_000, 1_000), (32, 64), (64, 64)):
+        progress("embedding", done, total)
+    assert [line.split("  ")[-1] for line in stream.getvalue().splitlines()] == ["32 / 1 000", "97/s", "32 / 64", "3/s"]

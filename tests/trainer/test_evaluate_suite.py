@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from indexer.errors import UserError
@@ -13,6 +15,7 @@ from tests.corpora import write_jsonl
 from trainer.evaluate import Set, load_suite
 from trainer.evaluate.reading import read_set
 from trainer.evaluate.suite import ROLES
+from trainer.negation_data import split_of
 
 TRIPLETS = [{"anchor": f"a {n}", "positive": f"p {n}", "negative": f"n {n}"} for n in range(6)]
 
@@ -173,7 +176,7 @@ def test_a_judged_document_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["guards", "dev-guards", "full-suite"])
+@pytest.mark.parametrize("name", ["guards", "dev-guards", "full-suite", "domains-dev", "domains-suite"])
 def test_our_own_suites_load_and_keep_to_their_splits(shared_data: Path, tmp_path: Path, name: str) -> None:
     recipes = Path(__file__).resolve().parents[2] / "recipes"
     text = (recipes / f"{name}.toml").read_text().replace("../../shared/data", str(shared_data))
@@ -181,9 +184,9 @@ def test_our_own_suites_load_and_keep_to_their_splits(shared_data: Path, tmp_pat
     write_jsonl(tmp_path / "recipes" / "test.jsonl", TRIPLETS)  # in place of the preparation that the full suite names
     text = text.replace('"../prepared"', '"."').replace("copies.jsonl", str(recipes / "copies.jsonl"))
     told = load_suite(suite(tmp_path / "recipes", text))
-    assert len(told.sets) >= 5
-    if name == "dev-guards":
-        assert {entry.split for entry in told.sets} <= {"train", "dev"}
+    assert len(told.sets) >= 3
+    if "dev" in name:
+        assert {entry.split for entry in told.sets} <= {"train", "dev", "valid"}
     if name == "full-suite":
         assert {entry.kind for entry in told.sets} == set(ROLES)
 
@@ -193,3 +196,42 @@ def test_copies_are_sentences_of_their_own() -> None:
     texts = [text for row in read.rows for text in row.values()]
     assert len(read.rows) == 50
     assert len({*texts}) == len(texts)
+
+
+def test_copies_of_a_preparation_are_its_counterweights_beside_their_negations(tmp_path: Path) -> None:
+    pairs = {"anchor": ["it fits", "it is new", "plain"], "positive": ["it does fit", "it's new", "other"]}
+    pl.DataFrame({**pairs, "source": ["a/same", "b/same", "a"]}).write_parquet(tmp_path / "pairs.parquet")
+    triplets = {"anchor": ["does it fit", "is it new", "any"], "positive": ["it fits", "it is new", "plain"]}
+    negatives = [["it does not fit"], ["it is not new"], ["not plain"]]
+    sources = ["a/negation", "b/negation", "a"]
+    made = pl.DataFrame({**triplets, "negatives": negatives, "source": sources})
+    made.write_parquet(tmp_path / "triplets.parquet")
+    told = load_suite(suite(tmp_path, "[[set]]", 'name = "x"', 'kind = "copies"', 'path = "."'))
+    assert sorted(read_set(told.sets[0]).rows, key=str) == [
+        {"sentence": "it fits", "copy": "it does fit", "negated": "it does not fit"},
+        {"sentence": "it is new", "copy": "it's new", "negated": "it is not new"},
+    ]
+    with pytest.raises(UserError, match="too few"):
+        read_set(replace(told.sets[0], source="b"))
+
+
+def test_a_fold_measures_one_side_of_the_fixed_split(tmp_path: Path) -> None:
+    write_jsonl(
+        tmp_path / "t.jsonl", rows := [row | {"anchor": f"{row['anchor']} {n}"} for n in range(8) for row in TRIPLETS]
+    )
+    folds = [
+        read_set(Set("x", "triplets", tmp_path / "t.jsonl", fold=fold)).texts("anchor") for fold in ("train", "test")
+    ]
+    assert sorted([*folds[0], *folds[1]]) == sorted(row["anchor"] for row in rows)
+    assert [{split_of(text) for text in texts} for texts in folds] == [{"train"}, {"test"}]
+
+
+def test_a_fold_of_a_beir_folder_is_one_of_its_queries(tmp_path: Path) -> None:
+    folder = beir(tmp_path, [(f"q{n}", "d0", 1) for n in range(3)])
+    write_jsonl(folder / "queries.jsonl", [{"_id": f"q{n}", "text": f"where is {n}"} for n in range(30)])
+    judged = "".join(f"q{n}\td0\t1\n" for n in range(30))
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+    read = read_set(Set("x", "retrieval", folder, fold="test"))
+    assert 2 <= len(read.rows) < 15
+    assert {split_of(text) for text in read.texts("query")} == {"test"}
+    assert len(read.corpus) == 3

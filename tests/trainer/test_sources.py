@@ -16,6 +16,7 @@ from indexer.errors import UserError
 from indexer.files import sha256
 from tests.trainer import reading
 from trainer import sources_tables
+from trainer.negation_data import split_of
 from trainer.recipe import Source
 from trainer.sources import digests_of, read_source, size_of
 from trainer.sources_shapes import Example
@@ -315,3 +316,23 @@ def test_a_file_that_changes_after_the_check_is_refused(tmp_path: Path, make: An
         jsonl(file, {"_id": "q1", "query": "other", "positive": "p", "text": "other"})
     with pytest.raises(UserError, match="changed after it was checked"):
         list(read_source(source, inputs=inputs))
+
+
+@pytest.mark.parametrize("shape", ["pairs", "beir"])
+def test_a_fold_keeps_the_rows_of_one_side_and_accounts_for_the_others(tmp_path: Path, shape: str) -> None:
+    queries = [f"how do I set number {number}" for number in range(40)]
+    if shape == "pairs":
+        path = jsonl(tmp_path / "a.jsonl", *({"query": query, "positive": "so"} for query in queries))
+    else:
+        path = tmp_path
+        jsonl(path / "corpus.jsonl", {"_id": "d", "text": "so"})
+        jsonl(path / "queries.jsonl", *({"_id": f"q{n}", "text": query} for n, query in enumerate(queries)))
+        (path / "qrels").mkdir()
+        judged = "".join(f"q{n}\td\t1\n" for n in range(len(queries)))
+        (path / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+    sides = {fold: found(path, fold=fold) for fold in ("train", "test")}
+    for fold, (good, bad) in sides.items():
+        assert [one.anchor for one in good] == [query for query in queries if split_of(query) == fold]
+        assert {one.reason for one in bad} == {"on the other side of the split"}
+        assert len(good) + len(bad) == len(queries)
+    assert all(good for good, _ in sides.values())

@@ -13,9 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from indexer.errors import UserError
 from indexer.files import canonical_json
-from trainer.evaluate.suite import BEIR, ROLES, Set, dev_file, file_of
+from trainer.evaluate.suite import BEIR, COUNTERWEIGHTS, ROLES, Set, dev_file, file_of, is_prepared
+from trainer.negation_data import split_of
+from trainer.negation_stage import NEGATION, SAME
 from trainer.sources_beir import Folder, beir_folder, is_beir, texts_by_id
 from trainer.sources_tables import Bad, read_table
 
@@ -41,7 +45,13 @@ class Rows:
 def read_set(entry: Set, rows: int | None = None, seed: int = 0) -> Rows:
     """The rows of a set, at most `rows` of them. Raises UserError where there are fewer than two."""
     judged = entry.kind in BEIR and is_beir(entry.path)
-    found = _judged(entry, seed) if judged else _table(entry, file_of(entry), seed)
+    if judged:
+        found = _judged(entry, seed)
+    else:
+        found = _counterweights(entry) if is_prepared(entry) else _table(entry, file_of(entry), seed)
+    if entry.fold is not None:
+        first = "query" if judged else ROLES[entry.kind][0]
+        found = replace(found, rows=[row for row in found.rows if split_of(row[first]) == entry.fold])
     most = min(rows or len(found.rows), entry.rows or len(found.rows))
     found = _chosen(found, most, entry, seed)
     if len(found.rows) < 2:
@@ -83,6 +93,22 @@ def _table(entry: Set, file: Path, seed: int, split: bool = True) -> Rows:
         raise UserError(f"Set {entry.name!r} has no row of its split.", entry.split, f"choose of {sorted(splits)}")
     kept = [row for row in rows if any(row["labels"])] if entry.kind == "reranking" else rows
     return Rows(kept, "")
+
+
+def _counterweights(entry: Set) -> Rows:
+    """Of a preparation: each sentence with the copy that keeps its meaning and the negation made of it."""
+    pairs, triplets = (pl.read_parquet(entry.path / name) for name in COUNTERWEIGHTS)
+    copies = pairs.filter(pl.col("source").str.ends_with(SAME)).select(
+        pl.col("source").str.strip_suffix(SAME), sentence="anchor", copy="positive"
+    )
+    negations = triplets.filter(pl.col("source").str.ends_with(NEGATION)).select(
+        pl.col("source").str.strip_suffix(NEGATION), sentence="positive", negated=pl.col("negatives").list.first()
+    )
+    key = ["source", "sentence"]
+    found = copies.unique(key, keep="first").join(negations.unique(key, keep="first"), on=key)
+    if entry.source is not None:
+        found = found.filter(pl.col("source") == entry.source)
+    return Rows(found.drop("source").to_dicts(), "")
 
 
 def _roles(entry: Set, file: Path, line: int, row: Row) -> Row:

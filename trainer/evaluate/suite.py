@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer.errors import UserError
+from trainer.negation_data import Split
 from trainer.recipe import parsed, refuse_unknown, typed
 from trainer.sources_beir import beir_folder, is_beir
 from trainer.sources_tables import columns
@@ -33,6 +34,7 @@ ROLES: dict[str, tuple[str, ...]] = {  # kind → what its rows hold; `fields` m
 BEIR = ("retrieval", "reranking")  # kinds that read BEIR folders
 ONLY = {"dev": "duplicates", "distractors": "retrieval"}  # settings of one kind alone
 ENDS = (".tsv.gz", ".tsv", ".jsonl.gz", ".jsonl", ".parquet", ".csv.gz", ".csv")
+COUNTERWEIGHTS = ("pairs.parquet", "triplets.parquet")  # where it leaves copies, and their negations
 PROBES = "probes.parquet"  # what `trainer prepare` leaves to measure negation on
 
 
@@ -43,7 +45,8 @@ class Set:
     `lengths`: measured again with inputs cut at so many tokens. `rows`: so many rows, by a seeded hash. `spread`: the
     average cosine of random pairs of its texts too. `side`: how texts without a side of their own are encoded. `dev`
     (duplicates): split or file on which the threshold is chosen. `distractors` (retrieval): at most so many documents
-    that no judgement calls relevant. `source`: only rows of this source, of a file that `trainer prepare` wrote."""
+    that no judgement calls relevant. `source`: only rows of this source, of a file that `trainer prepare` wrote.
+    `fold`: only rows whose first text lies on this side of the fixed split by hash, as `fold` of a recipe's source says it."""
 
     name: str
     kind: str
@@ -57,6 +60,7 @@ class Set:
     side: Side = "document"
     distractors: int | None = None
     source: str | None = None
+    fold: Split | None = None
 
     def column(self, role: str) -> str:
         """The column that holds a role's values."""
@@ -119,6 +123,8 @@ def _check(entry: Set) -> None:
     if entry.kind in BEIR and is_beir(entry.path):
         beir_folder(entry.path, entry.split or "test")
         return
+    if is_prepared(entry):
+        return
     for file in (file_of(entry), *([dev_file(entry)] if entry.dev else [])):
         _refuse_missing_columns(entry, file)
 
@@ -148,6 +154,11 @@ def file_of(entry: Set) -> Path:
     if entry.kind == "negation" and (entry.path / PROBES).is_file():
         return entry.path / PROBES
     return _split_file(entry.path, entry.split or "test", entry.name)
+
+
+def is_prepared(entry: Set) -> bool:
+    """Does a set of copies read a folder of `trainer prepare`, its counterweights and their negations?"""
+    return entry.kind == "copies" and all((entry.path / name).is_file() for name in COUNTERWEIGHTS)
 
 
 def dev_file(entry: Set) -> Path:
