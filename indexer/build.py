@@ -88,7 +88,8 @@ def build(settings: BuildSettings, home: Home, watch: Watcher = unwatched) -> Bu
     """
     check_name(settings.name)
     reader = check_source(settings.source)
-    encoder = load_encoder(resolve(settings.model, home.models), precision=settings.precision)
+    settings = settings.with_model(home)
+    encoder = load_encoder(resolve(str(settings.model), home.models), precision=settings.precision)
     catalog = Catalog.open(home, create=True)
     with home.writer_lock(settings.name):
         entry = catalog.start_build(settings.name, os.getpid())
@@ -284,9 +285,9 @@ class _Build:
 
     def _model_name(self) -> str:
         """`minilm` or another known name as it is, a folder by its whole path: searching must find it from anywhere."""
-        folder = resolve(self.settings.model, self.home.models)
-        given_by_path = folder == Path(self.settings.model).expanduser()
-        return str(folder.resolve()) if given_by_path else self.settings.model
+        model = str(self.settings.model)
+        folder = resolve(model, self.home.models)
+        return str(folder.resolve()) if folder == Path(model).expanduser() else model
 
     def _report(
         self, number: int, intake: Intake, passages: int, plan: IndexPlan, *, unchanged: bool, embedded: int

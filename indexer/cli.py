@@ -6,6 +6,7 @@ them, so that `--help` answers at once.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,29 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from indexer.arguments import parse_fields, parse_share
-from indexer.command import print_json, run
+from indexer.command import HomeOption, JsonOption, application, print_json, run
 from indexer.encode import Precision
 from indexer.printed import print_preview, print_table
+from indexer.progress import Progress, duration
 
 if TYPE_CHECKING:
     from indexer.settings import BuildSettings
 
-app = typer.Typer(
-    name="indexer",
-    help="Turn a corpus into a collection that can be searched.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = application("indexer", "Turn a corpus into a collection that can be searched.")
 models_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 
 Name = Annotated[str, typer.Argument(help="The collection.", metavar="NAME")]
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", metavar="DIR", help="Where collections live [$SEARCHAPP_HOME, or ./home].")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress stays on stderr.")]
 
 
 @app.command("build")
@@ -43,8 +34,12 @@ def build_command(
     source: Annotated[Path, typer.Argument(help="A BEIR folder, or a .csv, .tsv or .jsonl file (.gz too).")],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="The collection to build or bring up to date.")],
     model: Annotated[
-        str, typer.Option(help="minilm, a model of this home, or a sentence-transformers folder.")
-    ] = "minilm",
+        str | None,
+        typer.Option(
+            help="default, minilm, a model of this home, or a sentence-transformers folder. "
+            "[that of the collection; for a new one default]"
+        ),
+    ] = None,
     id: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="The column that names a record.")] = None,
     title: Annotated[str | None, typer.Option("--title", metavar="COLUMN", help="The column with the title.")] = None,
     text: Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="The column with the text.")] = None,
@@ -129,14 +124,12 @@ def verify_command(
 
     Example: indexer verify shop
     """
-    from indexer.progress import Progress
     from indexer.store import damaged_files
 
     catalog, where = _open(home)
     row = catalog.version(name, version)
-    progress = Progress()
-    damaged = damaged_files(where, name, row.number, row.sha256, progress)
-    progress.close()
+    with closing(Progress()) as progress:
+        damaged = damaged_files(where, name, row.number, row.sha256, progress)
     if json:
         print_json({"ok": not damaged, "damaged": damaged})
     else:
@@ -244,13 +237,9 @@ def export_command(
 
 def _build(settings: BuildSettings, home: Any, json: bool) -> None:
     from indexer.build import build
-    from indexer.progress import Progress, duration
 
-    progress = Progress()
-    try:
+    with closing(Progress()) as progress:
         report = build(settings, home, progress)
-    finally:
-        progress.close()
     if json:
         return print_json(asdict(report))
     if report.rejected:
@@ -266,13 +255,9 @@ def _build(settings: BuildSettings, home: Any, json: bool) -> None:
 
 def _dry_run(settings: BuildSettings, home: Any, json: bool) -> None:
     from indexer.preview import preview
-    from indexer.progress import Progress
 
-    progress = Progress()
-    try:
+    with closing(Progress()) as progress:
         seen = preview(settings, home, progress)
-    finally:
-        progress.close()
     print_json(asdict(seen)) if json else print_preview(seen)
 
 

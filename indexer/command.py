@@ -1,4 +1,4 @@
-"""How every command of this project ends: one way to print, to refuse and to stop.
+"""What the commands of this project have in common: options, and one way to print, to refuse and to stop.
 
 Exit status: 0 done, 1 the answer is "no" (damaged files), 2 something the user can mend, 130 stopped by Ctrl-C.
 """
@@ -8,13 +8,31 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from indexer.errors import UserError
 
 STOPPED = 130
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", metavar="DIR", help="Where collections live [$SEARCHAPP_HOME, or ./home].")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress stays on stderr.")]
+
+
+def application(name: str, help: str) -> typer.Typer:
+    """A command line without commands yet: plain help, nothing to install in a shell, errors left to `run`."""
+    return typer.Typer(
+        name=name,
+        help=help,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
 
 
 def run(app: typer.Typer) -> NoReturn:

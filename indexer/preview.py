@@ -55,7 +55,8 @@ def preview(settings: BuildSettings, home: Home, watch: Watcher = unwatched) -> 
     """Look at the source and say what `build` would do with it."""
     check_name(settings.name)
     reader = check_source(settings.source)
-    encoder = load_encoder(resolve(settings.model, home.models), precision=settings.precision)
+    settings = settings.with_model(home)
+    encoder = load_encoder(resolve(str(settings.model), home.models), precision=settings.precision)
     watch("looking at columns", 0, None)
     seen = survey(
         counted(READERS[reader](settings.source), lambda count: watch("looking at columns", count, None)),

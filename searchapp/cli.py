@@ -5,29 +5,24 @@ The command line only parses, calls and prints; what is slow to import is import
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from indexer.command import print_json, run
+from indexer.command import HomeOption, application, print_json, run
 from indexer.errors import UserError
+from indexer.progress import Progress
 from searchapp.serving import PORT
 
-app = typer.Typer(
-    name="searchapp",
-    help="Ask the collections that `indexer` built.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = application("searchapp", "Ask the collections that `indexer` built.")
 
 Name = Annotated[str, typer.Argument(help="The collection.", metavar="NAME")]
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", metavar="DIR", help="Where collections live [$SEARCHAPP_HOME, or ./home].")
-]
+WhereOption = Annotated[str | None, typer.Option("--where", metavar="FILTER", help="Only records that meet this.")]
+KOption = Annotated[int, typer.Option("-k", help="How many documents.")]
+PortOption = Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.", min=1, max=65535)]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -35,8 +30,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on std
 def search_command(
     name: Name,
     query: Annotated[str, typer.Argument(help="What to look for, in your own words.", metavar="QUERY")],
-    where: Annotated[str | None, typer.Option("--where", metavar="FILTER", help="Only records that meet this.")] = None,
-    k: Annotated[int, typer.Option("-k", help="How many documents.")] = 10,
+    where: WhereOption = None,
+    k: KOption = 10,
     mode: Annotated[str, typer.Option("--mode", metavar="MODE", help="hybrid, dense or lexical.")] = "hybrid",
     home: HomeOption = None,
     json: JsonOption = False,
@@ -57,8 +52,8 @@ def search_command(
 def similar_command(
     name: Name,
     id: Annotated[str, typer.Argument(help="The id of a document in the collection.", metavar="ID")],
-    where: Annotated[str | None, typer.Option("--where", metavar="FILTER", help="Only records that meet this.")] = None,
-    k: Annotated[int, typer.Option("-k", help="How many documents.")] = 10,
+    where: WhereOption = None,
+    k: KOption = 10,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -88,7 +83,6 @@ def evaluate_command(
 
     Example: searchapp evaluate scifact ./scifact --split test --mode dense,lexical,hybrid
     """
-    from indexer.progress import Progress
     from searchapp.evaluate import evaluate, remember
     from searchapp.printed import print_evaluation
     from searchapp.service import SearchService, check_mode
@@ -96,12 +90,9 @@ def evaluate_command(
     modes = [check_mode(part.strip()) for part in mode.split(",")]
     if not folder.is_dir():
         raise UserError("there is no such folder", str(folder), "give a BEIR folder: queries and qrels/<split>.tsv")
-    progress = Progress()
     service = SearchService(home)
-    try:
+    with closing(Progress()) as progress:
         found = evaluate(service, name, folder, split, modes, progress)
-    finally:
-        progress.close()
     remember(service.catalog, found, folder.resolve().name)
     print_json(found.as_json()) if json else print_evaluation(found)
 
@@ -110,8 +101,8 @@ def evaluate_command(
 def answer_command(
     name: Name,
     question: Annotated[str, typer.Argument(help="A question, best as a whole sentence.", metavar="QUESTION")],
-    where: Annotated[str | None, typer.Option("--where", metavar="FILTER", help="Only records that meet this.")] = None,
-    k: Annotated[int, typer.Option("-k", help="How many documents.")] = 3,
+    where: WhereOption = None,
+    k: KOption = 3,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -145,7 +136,6 @@ def duplicates_command(
 
     Example: searchapp duplicates questions --threshold 0.6 --out duplicates.csv
     """
-    from indexer.progress import Progress
     from searchapp.printed import print_alike, print_duplicates
     from searchapp.service import SearchService
     from searchapp.usecases.duplicates import THRESHOLD
@@ -157,11 +147,8 @@ def duplicates_command(
     if text is not None:
         found = service.alike(name, text, threshold=sure)
         return print_json({"alike": [one.as_json() for one in found]}) if json else print_alike(found)
-    progress = Progress()
-    try:
+    with closing(Progress()) as progress:
         report = service.duplicates(name, sure, progress)
-    finally:
-        progress.close()
     if out is not None:
         write(out, report.rows())
     return print_json(report.as_json()) if json else print_duplicates(report, out)
@@ -170,7 +157,7 @@ def duplicates_command(
 @app.command("ui")
 def ui_command(
     home: HomeOption = None,
-    port: Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.", min=1, max=65535)] = PORT,
+    port: PortOption = PORT,
 ) -> None:
     """Open the pages in a browser: shop, duplicates, answers, collections.
 
@@ -184,7 +171,7 @@ def ui_command(
 @app.command("demo")
 def demo_command(
     home: HomeOption = None,
-    port: Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.", min=1, max=65535)] = PORT,
+    port: PortOption = PORT,
     ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Open the pages afterwards.")] = True,
     json: JsonOption = False,
 ) -> None:
@@ -193,18 +180,14 @@ def demo_command(
     Example: searchapp demo --port 8501
     """
     from indexer.home import Home
-    from indexer.progress import Progress
     from searchapp.demo.command import prepare
     from searchapp.printed import print_demo
     from searchapp.serving import check_servable, open_pages
 
     if ui:
         check_servable(port)  # before a minute of work, not after it
-    progress = Progress()
-    try:
+    with closing(Progress()) as progress:
         reports = prepare(Home.find(home), progress)
-    finally:
-        progress.close()
     if json:
         print_json({"collections": [asdict(report) for report in reports]})
     else:

@@ -52,14 +52,14 @@ def test_every_command_has_help_with_an_example_that_parses(words: str) -> None:
     assert {word for word in line if word.startswith("-")} <= known | {"--help"}
 
 
-@pytest.mark.parametrize("words", [words for words in commands() if not words.startswith("trainer")])
+@pytest.mark.parametrize("words", commands())
 def test_every_command_is_in_the_readme(words: str) -> None:
     assert words in README
 
 
 def test_every_command_of_the_readme_exists_with_its_options() -> None:
-    spoken = re.findall(r"^((?:indexer|searchapp) .*)$", README, re.MULTILINE)
-    spoken += re.findall(r"`((?:indexer|searchapp) [^`]*)`", README)
+    spoken = re.findall(r"^((?:indexer|searchapp|trainer) .*)$", README, re.MULTILINE)
+    spoken += re.findall(r"`((?:indexer|searchapp|trainer) [^`]*)`", README)
     assert len(spoken) > 8
     for line in spoken:
         words = shlex.split(line.partition("#")[0].replace("\\|", "|"))
@@ -91,3 +91,14 @@ def test_readme_path_from_a_file_to_an_answer_runs_as_written(tmp_path: Path) ->
 def test_links_between_documents_lead_somewhere(file: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", file.read_text()):
         assert (file.parent / target).exists(), f"{file.name} → {target}"
+
+
+def test_what_the_guide_to_adding_names_is_there() -> None:
+    guide = (ROOT / "docs" / "adding.md").read_text()
+    places = {name.rstrip("/") for name in re.findall(r"`([\w./*-]+/[\w./*-]*|[\w*]+\.py)`", guide)}
+    assert len(places) > 20
+    for place in places:
+        assert list(ROOT.glob(place)) or list(ROOT.glob(f"*/{place}")), place
+    code = "\n".join(file.read_text() for package in APPS for file in (ROOT / package).rglob("*.py"))
+    for table in set(re.findall(r"`(_?[A-Z_]{5,})`", guide)):
+        assert re.search(rf"^{table}\b.* = ", code, re.MULTILINE), table

@@ -121,6 +121,7 @@ class AlibiBertPreTrained(PreTrainedModel):  # type: ignore[misc]
     config: AlibiBertConfig
     config_class = AlibiBertConfig
     base_model_prefix = "alibi_bert"
+    _input_embed_layer = "words"  # where get_input_embeddings looks, within `embeddings`
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _no_split_modules = ("Layer",)
@@ -136,14 +137,6 @@ class AlibiBertModel(AlibiBertPreTrained):
         self.embeddings = Embeddings(config)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
         self.post_init()
-
-    def get_input_embeddings(self) -> nn.Embedding:
-        """The word embeddings."""
-        return self.embeddings.words
-
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
-        """Others in their place."""
-        self.embeddings.words = value
 
     def forward(
         self,

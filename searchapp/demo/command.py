@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from indexer.build import build
+from indexer.encode.models import DEFAULT
 from indexer.home import Home
 from indexer.progress import Watcher
 from indexer.settings import BuildSettings
@@ -41,7 +42,7 @@ def _prepare(name: str, home: Home, watch: Watcher, finished: Callable[[DemoRepo
 
     began = time.monotonic()
     source = folder(name, home.root / "demo")
-    built = build(BuildSettings(source=source, name=name), home, of_this)
+    built = build(BuildSettings(source=source, name=name, model=DEFAULT), home, of_this)
     service = SearchService(home)
     if not service.catalog.figures(name, built.version):
         remember(

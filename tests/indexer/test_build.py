@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from indexer.errors import UserError
 from indexer.home import Home
 from indexer.opened import OpenVersion
 from indexer.passages import PassageSettings, passage_text
+from indexer.preview import preview
 from indexer.settings import BuildSettings
 from tests.corpora import product, write_jsonl, write_products
 
@@ -83,6 +85,19 @@ def test_same_source_again_changes_nothing(products: Path, tiny_model: Path, hom
     assert (report.unchanged, report.version, report.embedded) == (True, 1, 0)
     assert published(home) == before
     assert [row.state for row in Catalog.open(home).builds("shop")] == ["unchanged", "done"]
+
+
+def test_without_a_model_a_collection_keeps_its_own_and_a_new_one_gets_default(
+    products: Path, tiny_model: Path, home: Home
+) -> None:
+    asked = BuildSettings(source=products, name="shop")
+    assert asked.with_model(home).model == "default"
+    assert not home.root.exists()
+    build(settings(products, tiny_model), home)
+    assert build(asked, home).unchanged
+    assert preview(asked, home).model_reads == load_encoder(tiny_model).document_tokens
+    assert asked.with_model(home).model == str(tiny_model)
+    assert replace(asked, model="minilm").with_model(home).model == "minilm"
 
 
 def test_two_homes_get_the_same_bytes(products: Path, tiny_model: Path, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from indexer.errors import UserError
+from trainer.negation_stage import NEGATION, SAME
+from trainer.recipe import load_recipe
 from trainer.train import load_training
 from trainer.train.recipe import RETRIEVAL_PROMPTS, Backbone, Data
 
@@ -105,3 +108,30 @@ def test_what_is_no_recipe_is_said(tmp_path: Path, text: str) -> None:
 def test_a_recipe_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         load_training(tmp_path / "none.toml")
+
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+TRAININGS = sorted(file for file in RECIPES.glob("*.toml") if "[[phase]]" in file.read_text())
+MADE = re.compile(r"trainer prepare recipes/(\S+\.toml) --out (prepared\S*)")
+
+
+def sources_made() -> dict[Path, set[str]]:
+    """Folder → sources that our own preparations write into it, by the commands that the recipes name."""
+    made: dict[Path, set[str]] = {}
+    for data, folder in {found for file in RECIPES.glob("*.toml") for found in MADE.findall(file.read_text())}:
+        recipe = load_recipe(RECIPES / data)
+        negated = recipe.negation.sources if recipe.negation else ()
+        names = {source.name for source in recipe.sources} | {
+            f"{name}{end}" for name in negated for end in (NEGATION, SAME)
+        }
+        made.setdefault((RECIPES / ".." / folder).resolve(), set()).update(names)
+    return made
+
+
+@pytest.mark.parametrize("file", TRAININGS, ids=lambda file: file.stem)
+def test_our_own_recipes_name_sources_that_our_own_preparations_make(file: Path) -> None:
+    made = sources_made()
+    for phase in load_training(file).phases:
+        for data in phase.data:
+            if data.path.name != "@prepared":  # what an ablation puts in its place
+                assert set(data.sources) <= made[data.path.resolve()], data.path
