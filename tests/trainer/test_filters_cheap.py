@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from indexer.progress import unwatched
+from tests.corpora import write_jsonl
 from trainer.filters.boilerplate import Boilerplate
 from trainer.filters.empty import Empty
 from trainer.filters.exact import Exact
@@ -190,7 +191,7 @@ def test_leakage(tmp_path: Path) -> None:
     held = tmp_path / "held.jsonl"
     query = "how many people live in the old town of this city today"
     rows = [{"query": query, "positive": "yes"}, {"query": "why?", "positive": "It was founded in 1291 by monks."}]
-    held.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(held, rows)
     made = Leakage(holdouts=(Holdout("h", (held,)),), threshold=0.7)
     found = batch(
         ("WHY?", "because"),

@@ -277,19 +277,19 @@ def test_a_batch_that_does_not_fit_the_loss_is_refused(name: str, columns: list[
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "says"),
     [
-        {"temperature": 0},
-        {"temperature": -1.0},
-        {"temperature": math.nan},
-        {"margin": -0.1},
-        {"cosine": -1.0},
-        {"cosine": 0.0, "structure": 0.0},
+        ({"temperature": 0}, "The temperature"),
+        ({"temperature": -1.0}, "The temperature"),
+        ({"temperature": math.nan}, "The temperature"),
+        ({"margin": -0.1}, "The margin"),
+        ({"cosine": -1.0}, "The weights of distil"),
+        ({"cosine": 0.0, "structure": 0.0}, "The weights of distil"),
     ],
     ids=str,
 )
-def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
-    refusal(lambda: Settings(**settings))
+def test_settings_out_of_range_are_refused(settings: dict[str, float], says: str) -> None:
+    assert refusal(lambda: Settings(**settings)).what.startswith(says)
 
 
 @pytest.mark.parametrize(

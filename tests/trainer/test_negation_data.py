@@ -13,6 +13,7 @@ import pytest
 
 import trainer.prepare_read as reading
 from indexer.errors import UserError
+from tests.corpora import write_jsonl
 from tests.trainer.test_prepare import digests
 from trainer.negation_copies import double_flips, near_copies
 from trainer.negation_data import made_of, sentence_hash, shared_words, split_of
@@ -109,11 +110,11 @@ def corpus(folder: Path, paths: str = '["a.jsonl", "b.jsonl"]', more: str = "", 
     half = len(rows) // 2
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("a", rows[:half]), ("b", rows[half:])):
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+        write_jsonl(folder / f"{name}.jsonl", part)
     web = [{"query": f"q{n}", "positive": rows[2 * n]["hypothesis"].upper()} for n in range(200)]
-    (folder / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in web))
+    write_jsonl(folder / "web.jsonl", web)
     held = [{"query": row["hypothesis"].replace(" is ", " isn't "), "positive": "x"} for row in rows[:400:2]]
-    (folder / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in held))
+    write_jsonl(folder / "held.jsonl", held)
     (folder / "recipe.toml").write_text(RECIPE.format(paths=paths, more=more, filters=filters))
     return folder / "recipe.toml"
 

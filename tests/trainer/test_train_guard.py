@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import torch
 
 from indexer.encode import fingerprint
 from indexer.errors import UserError
-from tests.trainer.training import FEW, PHASE, recipe, weights_of, workshop
+from tests.trainer.training import PHASE, recipe, weights_of, workshop, write_shared_words
 from trainer.train import train
 
 pytestmark = pytest.mark.slow
@@ -33,13 +32,7 @@ path = "words.jsonl"
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite that asks how many words two sentences share: the start knows, and training on translations unlearns it."""
     folder = workshop(tmp_path_factory.mktemp("shop"))
-    draw, rows = random.Random(4), []
-    for _ in range(60):
-        one, two = draw.sample(FEW, 6), draw.sample(FEW, 6)
-        shared = draw.randrange(7)
-        two[:shared] = one[:shared]
-        rows.append({"sentence1": " ".join(one), "sentence2": " ".join(two), "score": float(len(set(one) & set(two)))})
-    (folder / "words.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_shared_words(folder / "words.jsonl")
     (folder / "suite.toml").write_text(SUITE)
     return folder
 

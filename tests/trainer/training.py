@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from indexer.files import sha256
+from tests.corpora import write_jsonl
 from tests.models import WORDS, tiny_bert
 from trainer.prepare import prepare
 from trainer.recipe import load_recipe
@@ -65,15 +65,25 @@ def texts(draw: random.Random, words: int) -> tuple[str, str]:
 def write_rows(file: Path, rows: int, seed: int, negatives: bool = False) -> Path:
     """Pairs, or triplets, of made-up sentences."""
     draw = random.Random(seed)
-    lines = []
+    made = []
     for _ in range(rows):
         anchor, positive = texts(draw, draw.randrange(4, 12))
         row: dict[str, Any] = {"query": anchor, "positive": positive}
         if negatives:
             row["negative"] = [" ".join(draw.sample(WORDS, 6)), " ".join(draw.sample(WORDS, 5))]
-        lines.append(json.dumps(row))
-    file.write_text("\n".join(lines) + "\n")
-    return file
+        made.append(row)
+    return write_jsonl(file, made)
+
+
+def write_shared_words(file: Path) -> Path:
+    """Graded pairs by how many words they share: the start knows, and training on translations unlearns it."""
+    draw, rows = random.Random(4), []
+    for _ in range(60):
+        one, two = draw.sample(FEW, 6), draw.sample(FEW, 6)
+        shared = draw.randrange(7)
+        two[:shared] = one[:shared]
+        rows.append({"sentence1": " ".join(one), "sentence2": " ".join(two), "score": float(len(set(one) & set(two)))})
+    return write_jsonl(file, rows)
 
 
 def workshop(folder: Path) -> Path:

@@ -27,6 +27,7 @@ from indexer.build import build
 from indexer.home import Home
 from indexer.settings import BuildSettings
 from searchapp.demo import HERE, folder
+from tests.corpora import write_jsonl
 
 expect.set_options(timeout=20_000)  # ms; a busy machine is not a wrong page
 FLAGS = [
@@ -60,7 +61,7 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     source = folder("python", home.root / "demo")
     rows = [json.loads(line) for line in (source / "corpus.jsonl").read_text().splitlines()]
     few = tmp_path_factory.mktemp("python") / "corpus.jsonl"
-    few.write_text("".join(json.dumps(row) + "\n" for row in rows if row["_id"] in TOPICS))
+    write_jsonl(few, (row for row in rows if row["_id"] in TOPICS))
     build(BuildSettings(source=few, name="python"), home)
     return home
 
@@ -128,18 +129,22 @@ class Watched:
     errors: list[str] = field(default_factory=list)
 
 
-def open_page(browser: Browser, address: str, **options: object) -> tuple[Page, Watched]:
-    """A fresh page with its own cookies, watched."""
-    context = browser.new_context(**options)  # type: ignore[arg-type]
-    context.set_default_timeout(20_000)
-    page, watched = context.new_page(), Watched()
+@contextmanager
+def open_page(browser: Browser, served: Served, **options: object) -> Iterator[Page]:
+    """A fresh page with its own cookies, for as long as the block lasts; in the end nothing may have gone wrong on it."""
+    address, watched = served.address, Watched()
     inside = (address, address.replace("http", "ws", 1), "data:", "blob:")
-    page.on("request", lambda request: None if request.url.startswith(inside) else watched.outside.append(request.url))
-    page.on("websocket", lambda socket: None if socket.url.startswith(inside) else watched.outside.append(socket.url))
-    page.on("pageerror", lambda error: watched.errors.append(str(error)))
-    page.on("console", lambda said: watched.errors.append(said.text) if is_error(said) else None)
-    page.on("dialog", lambda dialog: (watched.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    return page, watched
+    with browser.new_context(base_url=address, **options) as context:  # type: ignore[arg-type]
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.on("request", lambda it: None if it.url.startswith(inside) else watched.outside.append(it.url))
+        page.on("websocket", lambda it: None if it.url.startswith(inside) else watched.outside.append(it.url))
+        page.on("pageerror", lambda error: watched.errors.append(str(error)))
+        page.on("console", lambda said: watched.errors.append(said.text) if is_error(said) else None)
+        page.on("dialog", lambda dialog: (watched.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        yield page
+        assert page.evaluate("window.hurt") is None, "a hostile text ran"
+    assert (watched.outside, watched.errors) == ([], [])
 
 
 def is_error(said: ConsoleMessage) -> bool:
@@ -147,11 +152,14 @@ def is_error(said: ConsoleMessage) -> bool:
     return said.type == "error" and "/_stcore/" not in said.location["url"]
 
 
+@pytest.fixture(scope="module")
+def application(served: Served) -> Served:
+    """What `page` looks at: the demo home, unless a test file serves a home of its own under this name."""
+    return served
+
+
 @pytest.fixture
-def page(browser: Browser, served: Served) -> Iterator[Page]:
-    """A page over the demo home, on which nothing went wrong when the test is over."""
-    page, watched = open_page(browser, served.address, base_url=served.address, viewport={"width": 1280, "height": 900})
-    yield page
-    page.context.close()
-    assert watched.outside == []
-    assert watched.errors == []
+def page(browser: Browser, application: Served) -> Iterator[Page]:
+    """A page on which nothing went wrong when the test is over."""
+    with open_page(browser, application, viewport={"width": 1280, "height": 900}) as page:
+        yield page

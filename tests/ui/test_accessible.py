@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from tests.ui.conftest import Served, open_page
-from tests.ui.driving import settled
+from tests.ui.driving import serious_findings, settled
 
 pytestmark = pytest.mark.slow
 
@@ -35,19 +34,9 @@ NOT_OURS = ("[data-testid=stFileUploader]", "header.stAppHeader", "[data-testid=
 @pytest.mark.parametrize("name", PAGES)
 def test_no_serious_finding(browser: Browser, served: Served, name: str, scheme: str) -> None:
     width = 1280 if scheme == "light" else 390
-    page, watched = open_page(
-        browser, served.address, base_url=served.address, color_scheme=scheme, viewport={"width": width, "height": 900}
-    )
     address, shown = PAGES[name]
-    page.goto(address)
-    expect(page.locator(shown).first).to_be_visible()
-    settled(page)
-    found = Axe().run(page, {"exclude": [[selector] for selector in NOT_OURS]}).response["violations"]
-    page.context.close()
-    serious = [
-        (one["id"], [(node["target"], node["failureSummary"]) for node in one["nodes"][:3]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-    assert (watched.outside, watched.errors) == ([], [])
+    with open_page(browser, served, color_scheme=scheme, viewport={"width": width, "height": 900}) as page:
+        page.goto(address)
+        expect(page.locator(shown).first).to_be_visible()
+        settled(page)
+        assert serious_findings(page, *NOT_OURS) == []

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from indexer.build import build
 from indexer.catalog import Catalog
 from indexer.home import Home
 from indexer.settings import BuildSettings
 from tests.corpora import product
-from tests.ui.conftest import Served, open_page, running_pages
+from tests.ui.conftest import Served, running_pages
 from tests.ui.driving import ask, settled
 
 pytestmark = pytest.mark.slow
@@ -41,14 +41,6 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Home:
 def application(home: Home) -> Iterator[Served]:
     with running_pages(home) as running:
         yield running
-
-
-@pytest.fixture
-def page(browser: Browser, application: Served) -> Iterator[Page]:
-    page, watched = open_page(browser, application.address, base_url=application.address)
-    yield page
-    page.context.close()
-    assert (watched.outside, watched.errors) == ([], [])
 
 
 def holding(page: Page, name: str):  # type: ignore[no-untyped-def]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from indexer.build import build
 from indexer.home import Home
 from indexer.settings import BuildSettings
-from tests.ui.conftest import Served, open_page, running_pages
+from tests.corpora import write_jsonl
+from tests.ui.conftest import Served, running_pages
 from tests.ui.driving import ask, settled
 from tests.ui.hostile import TEXTS
 
@@ -43,19 +43,10 @@ def application(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> I
         for number, text in enumerate(SHOWN)
     ]
     rows += [dict(row, id=f"again {row['price']}") for row in rows]
-    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(source, rows)
     build(BuildSettings(source=source, name="hostile", model="tiny/1"), home)
     with running_pages(home) as running:
         yield running
-
-
-@pytest.fixture
-def page(browser: Browser, application: Served) -> Iterator[Page]:
-    page, watched = open_page(browser, application.address, base_url=application.address)
-    yield page
-    assert page.evaluate("window.hurt") is None
-    page.context.close()
-    assert (watched.outside, watched.errors) == ([], [])
 
 
 def shadow(page: Page, selector: str) -> int:

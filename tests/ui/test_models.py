@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from indexer.build import build
@@ -22,16 +21,17 @@ from indexer.home import Home
 from indexer.passages import passage_text
 from indexer.settings import BuildSettings
 from searchapp.service import SearchService
+from tests.corpora import write_jsonl
 from tests.trials import trials
 from tests.ui.conftest import Served, open_page, running_pages
-from tests.ui.driving import parts, settled
+from tests.ui.driving import parts, serious_findings, settled
 from tests.ui.hostile import TEXTS
 from ui.screens.models_nearest import drawn
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("torch")
 
-from tests.trainer.training import FEW, PHASE, recipe, workshop  # noqa: E402
+from tests.trainer.training import FEW, PHASE, recipe, workshop, write_shared_words  # noqa: E402
 from trainer.evaluate import compare, evaluate, load_suite  # noqa: E402
 from trainer.evaluate.report import write_report  # noqa: E402
 from trainer.train import train  # noqa: E402
@@ -48,13 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """`home` with a tiny model, a trained one, a broken one and a collection of hostile and other texts; `report`; `shop`."""
     root = tmp_path_factory.mktemp("models")
     shop, home = workshop(root / "shop"), Home(root / "home")
-    draw, rows = random.Random(4), []
-    for _ in range(60):
-        one, two = draw.sample(FEW, 6), draw.sample(FEW, 6)
-        shared = draw.randrange(7)
-        two[:shared] = one[:shared]
-        rows.append({"sentence1": " ".join(one), "sentence2": " ".join(two), "score": float(len(set(one) & set(two)))})
-    (shop / "words.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_shared_words(shop / "words.jsonl")
     (shop / "suite.toml").write_text(SUITE)
     shutil.copytree(tiny_model, home.models / "tiny" / "1")
     train(recipe(shop, GUARD, PHASE), home.models / "trained")
@@ -64,10 +58,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     models = {"trained/model": home.models / "trained" / "model", "tiny/1": home.models / "tiny" / "1"}
     found = [evaluate(place, suite, name=name) for name, place in models.items()]
     write_report(found, compare(found[1], found[0]), root / "report")
+    draw = random.Random(4)
     texts = [*SHOWN, *(" ".join(draw.sample(FEW, 8)) for _ in range(100)), SENTENCE, NEGATED]
     source = root / "texts.jsonl"
     lines = [{"id": str(n), "title": text[:80] if n % 2 else "", "text": f"{text} {n}"} for n, text in enumerate(texts)]
-    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_jsonl(source, lines)
     build(BuildSettings(source=source, name="texts", model="tiny/1"), home)
     return root
 
@@ -76,15 +71,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
 def application(folder: Path) -> Iterator[Served]:
     with running_pages(Home(folder / "home")) as running:
         yield running
-
-
-@pytest.fixture
-def page(browser: Browser, application: Served) -> Iterator[Page]:
-    page, watched = open_page(browser, application.address, base_url=application.address)
-    yield page
-    assert page.evaluate("window.hurt") is None
-    page.context.close()
-    assert (watched.outside, watched.errors) == ([], [])
 
 
 def holding(page: Page, name: str) -> Locator:
@@ -331,36 +317,21 @@ def test_every_view_is_accessible_and_fits(
     browser: Browser, application: Served, folder: Path, show: str, width: int
 ) -> None:
     scheme = "light" if width == 1280 else "dark"
-    page, watched = open_page(
-        browser,
-        application.address,
-        base_url=application.address,
-        color_scheme=scheme,
-        viewport={"width": width, "height": 900},
-    )
     given = {"training": f"&training={folder}/home/models/trained", "figures": f"&f.report={folder}/report"}
     given["negation"] = f"&q={quote(SENTENCE)}&a=tiny/1&b=trained/model"
     shown = {"models": ".holding", "figures": ".beside", "negation": ".near", "training": ".curve"}
-    page.goto(f"/models?show={show}{given.get(show, '')}")
-    expect(page.locator(shown[show]).first).to_be_visible(timeout=60_000)
-    settled(page)
-    found = Axe().run(page, {"exclude": [["header.stAppHeader"], ["[data-testid=stSidebar]"]]}).response["violations"]
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.context.close()
-    serious = [
-        (one["id"], one["nodes"][0]["failureSummary"]) for one in found if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-    assert (watched.outside, watched.errors) == ([], [])
+    with open_page(browser, application, color_scheme=scheme, viewport={"width": width, "height": 900}) as page:
+        page.goto(f"/models?show={show}{given.get(show, '')}")
+        expect(page.locator(shown[show]).first).to_be_visible(timeout=60_000)
+        settled(page)
+        assert serious_findings(page, "header.stAppHeader", "[data-testid=stSidebar]") == []
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_home_with_nothing_says_how_to_begin(browser: Browser, tmp_path: Path) -> None:
-    with running_pages(Home(tmp_path / "home")) as running:
-        page, watched = open_page(browser, running.address, base_url=running.address)
+    with running_pages(Home(tmp_path / "home")) as running, open_page(browser, running) as page:
         page.goto(f"/models?show=negation&q={quote(SENTENCE)}&b=minilm")
         expect(page.get_by_role("heading", name="There is no collection to find texts in")).to_be_visible(
             timeout=60_000
         )
         expect(page.get_by_text("cosine of the sentence and its negation").first).to_be_visible()
-        page.context.close()
-    assert (watched.outside, watched.errors) == ([], [])

@@ -17,6 +17,7 @@ from indexer.home import Home
 from indexer.opened import OpenVersion
 from indexer.settings import BuildSettings
 from searchapp.service import SearchService
+from tests.corpora import write_jsonl
 from ui.nodes import text_of
 from ui.screens.models_cells import best_of, signed
 from ui.screens.models_curves import binned, plot
@@ -199,7 +200,7 @@ def test_passages_are_drawn_evenly_over_all_that_are_there(tmp_path: Path, tiny_
         }
         for n in range(90)
     ]
-    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(source, rows)
     build(BuildSettings(source=source, name="texts", model="tiny/1"), home)
     version = SearchService(home).opened("texts").version
     whole = drawn(version)

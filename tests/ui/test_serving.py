@@ -28,12 +28,10 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.mark.parametrize("where", ["/", "/duplicates", "/answers", "/collections"])
 def test_home_without_a_collection_says_how_to_make_one(browser: Browser, bare: Served, where: str) -> None:
-    page, watched = open_page(browser, bare.address, base_url=bare.address)
-    page.goto(where)
-    expect(page.get_by_role("heading", name="Nothing is indexed yet")).to_be_visible()
-    expect(page.get_by_text("make demo")).to_be_visible()
-    page.context.close()
-    assert (watched.outside, watched.errors) == ([], [])
+    with open_page(browser, bare) as page:
+        page.goto(where)
+        expect(page.get_by_role("heading", name="Nothing is indexed yet")).to_be_visible()
+        expect(page.get_by_text("make demo")).to_be_visible()
 
 
 def test_only_this_machine_can_connect(bare: Served) -> None:

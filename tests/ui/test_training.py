@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from indexer.home import Home
+from tests.corpora import write_jsonl
 from tests.trainer.test_commands import RECIPE, ROWS
 from tests.trainer.test_negation_data import corpus
 from tests.ui.conftest import Served, open_page, running_pages
-from tests.ui.driving import parts, settled
+from tests.ui.driving import parts, serious_findings, settled
 from tests.ui.hostile import TEXTS
 from trainer.prepare import prepare
 from trainer.recipe import load_recipe
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     folder = tmp_path_factory.mktemp("training")
     same = [{"query": text, "positive": text} for text in TEXTS if "\x00" not in text and text.strip()]
-    (folder / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*ROWS, *same[:12]]))
+    write_jsonl(folder / "web.jsonl", [*ROWS, *same[:12]])
     (folder / "recipe.toml").write_text(RECIPE)
     prepare(load_recipe(folder / "recipe.toml"), folder / "home" / "training" / "web")
     recipe = corpus(folder / "nli", filters='[[filters]]\nname = "language"')
@@ -37,15 +37,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def application(home: Home) -> Iterator[Served]:
     with running_pages(home) as running:
         yield running
-
-
-@pytest.fixture
-def page(browser: Browser, application: Served) -> Iterator[Page]:
-    page, watched = open_page(browser, application.address, base_url=application.address)
-    yield page
-    assert page.evaluate("window.hurt") is None
-    page.context.close()
-    assert (watched.outside, watched.errors) == ([], [])
 
 
 def test_composition_and_filters_say_what_came_of_each_source(page: Page) -> None:
@@ -100,8 +91,7 @@ def test_hostile_rows_are_text_and_the_page_is_accessible(page: Page) -> None:
     page.goto("/training?filter=identical")
     expect(page.locator(".group").first).to_be_visible()
     assert page.locator(".view script, .view img, .view iframe, .view svg").count() == 0
-    found = Axe().run(page, {"exclude": [["header.stAppHeader"]]}).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    assert serious_findings(page, "header.stAppHeader") == []
 
 
 def test_unknown_preparation_and_filter_fall_back_to_what_is_there(page: Page) -> None:
@@ -111,8 +101,6 @@ def test_unknown_preparation_and_filter_fall_back_to_what_is_there(page: Page) -
 
 
 def test_home_without_a_preparation_says_how_to_make_one(browser: Browser, served: Served) -> None:
-    page, watched = open_page(browser, served.address, base_url=served.address)
-    page.goto("/training")
-    expect(page.get_by_role("heading", name="No training data is prepared yet")).to_be_visible()
-    page.context.close()
-    assert (watched.outside, watched.errors) == ([], [])
+    with open_page(browser, served) as page:
+        page.goto("/training")
+        expect(page.get_by_role("heading", name="No training data is prepared yet")).to_be_visible()

@@ -119,22 +119,14 @@ def _row(row: Dropped, words: Mapping[str, str], first: bool) -> Element:
     ]
     value = [row.filter, row.content]
     can_return = row.filter not in FINAL and bool(row.content)
-    right = h(
-        "button",
-        "Right drop",
-        type="button",
-        shortcut="r" if first else None,
-        data_press=first or None,
-        on={"click": ("right", value)},
-    )
-    back = h(
-        "button",
-        "Bring it back",
-        type="button",
-        shortcut="b" if first else None,
-        data_press=first or None,
-        on={"click": ("back", value)},
-    )
+
+    def verdict(words: str, key: str, action: str) -> Element:
+        shortcut = key if first else None
+        return h(
+            "button", words, type="button", shortcut=shortcut, data_press=first or None, on={"click": (action, value)}
+        )
+
+    right, back = verdict("Right drop", "r", "right"), verdict("Bring it back", "b", "back")
     return h(
         "li",
         h(
