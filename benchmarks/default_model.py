@@ -53,15 +53,14 @@ def _figures(merged: Path, suite: Path) -> list[dict[str, Any]]:
     found, differences = measured(Asked((str(merged), MINILM), suite), progress)
     progress.close()
     ours, start = (one.by_name for one in found)
-    turned = {f"{one.set} {one.metric}": one for one in differences}  # minilm minus ours
+    paired = {f"{one.set} {one.metric}": one for one in differences}
     figures = []
     for name, figure in ours.items():
         told: dict[str, Any] = {"set": figure.set, "metric": figure.metric, "n": figure.n}
         told |= {"value": round(figure.value, 4), MINILM: round(start[name].value, 4)}
-        if name in turned:
-            told["difference"] = [
-                round(-value, 4) for value in (turned[name].difference, turned[name].high, turned[name].low)
-            ]
+        if name in paired:
+            one = paired[name]
+            told["difference"] = [round(value, 4) for value in (one.difference, one.low, one.high)]
         figures.append(told)
     return figures
 
