@@ -111,7 +111,7 @@ def test_a_recipe_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-TRAININGS = sorted(file for file in RECIPES.glob("*.toml") if "[[phase]]" in file.read_text())
+TRAININGS = sorted(file for file in RECIPES.glob("*.toml") if "phase]]" in file.read_text())
 MADE = re.compile(r"trainer prepare recipes/(\S+\.toml) --out (prepared\S*)")
 
 
@@ -131,7 +131,8 @@ def sources_made() -> dict[Path, set[str]]:
 @pytest.mark.parametrize("file", TRAININGS, ids=lambda file: file.stem)
 def test_our_own_recipes_name_sources_that_our_own_preparations_make(file: Path) -> None:
     made = sources_made()
-    for phase in load_training(file).phases:
+    training = load_training(file)
+    for phase in (*training.phases, *(one for adapter in training.adapters for one in adapter.phases)):
         for data in phase.data:
             if data.path.name != "@prepared":  # what an ablation puts in its place
                 assert set(data.sources) <= made[data.path.resolve()], data.path
