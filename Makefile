@@ -23,7 +23,7 @@ demo: install ## build three demo collections and open the pages on 127.0.0.1:85
 	@$(BIN)/searchapp demo --port $(PORT) || { status=$$?; test $$status -eq 130 || exit $$status; }
 
 test: install browser ## run every test (under 10 minutes on 2 cores)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 quick: install ## run the tests that need neither torch nor child processes, in seconds
 	$(BIN)/pytest -m "not slow and not data and not torture"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, get_args
 
 from indexer.errors import UserError
 from indexer.records import FieldType
+
+if TYPE_CHECKING:
+    from indexer.readers import Source
 
 
 def parse_fields(given: str | None) -> dict[str, FieldType | None] | None:
@@ -23,6 +27,17 @@ def _field(part: str) -> tuple[str, FieldType | None]:
     if kind not in get_args(FieldType):
         raise UserError("there is no such field type", repr(part), f"use one of: {', '.join(get_args(FieldType))}")
     return name, cast(FieldType, kind)
+
+
+def parse_source(given: str, sql: str | None) -> Source:
+    """The path, or with the URL of a database the query, to build from."""
+    from indexer.readers import Query
+
+    if sql is None:
+        return Path(given)
+    if not given.strip():
+        raise UserError("the query is empty", repr(given), 'give a SELECT: --sql URL "select …"')
+    return Query(sql, given)
 
 
 def parse_share(given: str) -> float:

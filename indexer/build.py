@@ -35,7 +35,7 @@ from indexer.intake import Intake, check_source, take_in
 from indexer.passages import split
 from indexer.plan import IndexPlan, plan_index
 from indexer.progress import Watcher, counted, unwatched
-from indexer.readers import READERS
+from indexer.readers import read_rows
 from indexer.records import Columns
 from indexer.rows import (
     IDENTITIES,
@@ -137,7 +137,7 @@ class _Build:
     def _take_in(self, folder: Path) -> tuple[Intake, Columns]:
         settings, source = self.settings, self.settings.source
         self.watch("looking at columns", 0, None)
-        rows = READERS[self.reader](source)
+        rows = read_rows(self.reader, source)
         seen = survey(
             counted(rows, lambda count: self.watch("looking at columns", count, None)),
             id=settings.id,
@@ -152,6 +152,7 @@ class _Build:
             folder,
             self.folder / "rejected.jsonl",
             max_rejected=settings.max_rejected,
+            expected=seen.rows,
             done=lambda count: self.watch("reading", count, seen.rows),
         )
         return intake, seen.columns

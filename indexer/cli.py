@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.arguments import parse_fields, parse_share
+from indexer.arguments import parse_fields, parse_share, parse_source
 from indexer.command import HomeOption, JsonOption, application, print_json, run
 from indexer.encode import Precision
 from indexer.printed import print_preview, print_table
@@ -31,8 +31,20 @@ Name = Annotated[str, typer.Argument(help="The collection.", metavar="NAME")]
 
 @app.command("build")
 def build_command(
-    source: Annotated[Path, typer.Argument(help="A BEIR folder, or a .csv, .tsv or .jsonl file (.gz too).")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A .csv, .tsv, .jsonl (each .gz too) or .parquet file; a BEIR folder, a saved data set, or a folder "
+            "of .txt, .md, .html and .pdf documents; with --sql a query."
+        ),
+    ],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="The collection to build or bring up to date.")],
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            "--sql", metavar="URL", help="The database of a query: sqlite:///FILE or postgresql://USER@HOST/DB."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +68,9 @@ def build_command(
 ) -> None:
     """Read a corpus, embed it and publish it as a new version of a collection.
 
-    Killed or stopped, the same command goes on where it was. The same source again changes nothing.
+    Killed or stopped, the same command goes on where it was. The same source again changes nothing. A query runs
+    read-only: indexer build --sql sqlite:///shop.db "select * from products order by id" --name shop. With an ORDER BY
+    the same data is known again; a password is better kept in PGPASSWORD or ~/.pgpass than in the URL.
 
     Example: indexer build products.csv --name shop --title name --fields brand,price:number
     """
@@ -64,7 +78,7 @@ def build_command(
     from indexer.settings import BuildSettings
 
     settings = BuildSettings(
-        source=source,
+        source=parse_source(source, sql),
         name=name,
         model=model,
         id=id,

@@ -13,15 +13,16 @@ from contextlib import closing
 from pathlib import Path
 
 from indexer.errors import UserError
-from indexer.readers import READERS
-from indexer.records import Columns, Record, Rejection, Row, to_record
+from indexer.readers import Source, read_rows
+from indexer.records import Columns, Record, Rejection, Row, characters, to_record
 
 _BATCH_ROWS = 2_000
 _BATCH_CHARACTERS = 4_000_000  # of texts that wait for their ids to be checked
+_SAMPLED_CHARACTERS = 32_000_000
 _CACHE_KIB = 8_192
 
 
-def read_records(source: Path, reader: str, columns: Columns, workdir: Path) -> Iterator[Record | Rejection]:
+def read_records(source: Source, reader: str, columns: Columns, workdir: Path) -> Iterator[Record | Rejection]:
     """Every row of `source`, in order, as a record or a rejection; of several rows with one id the first is kept.
 
     `reader` is a name in READERS. Ids seen so far lie in a scratch file in `workdir`, removed at the end; one that a killed
@@ -31,7 +32,7 @@ def read_records(source: Path, reader: str, columns: Columns, workdir: Path) -> 
     scratch.unlink(missing_ok=True)
     try:
         with closing(_open(scratch)) as seen:
-            for batch in _batches(READERS[reader](source), columns):
+            for batch in _batches(read_rows(reader, source), columns):
                 yield from _without_duplicates(batch, seen)
     except sqlite3.Error as error:
         raise UserError(
@@ -41,19 +42,34 @@ def read_records(source: Path, reader: str, columns: Columns, workdir: Path) -> 
         scratch.unlink(missing_ok=True)
 
 
-def sample(source: Path, reader: str, limit: int, seed: int = 0) -> list[Row | Rejection]:
+def sample(source: Source, reader: str, limit: int, seed: int = 0) -> list[Row | Rejection]:
     """At most `limit` rows drawn uniformly from the whole source, in its order: the same ones for the same `seed`.
 
-    One full pass (Vitter 1985, algorithm R): the first rows of a sorted corpus would not stand for the rest.
+    One full pass (Vitter 1985, algorithm R): the first rows of a sorted corpus would not stand for the rest. Where the rows
+    are so long that they would not fit in memory, fewer are drawn.
     """
     chance = random.Random(seed)
     kept: list[tuple[int, Row | Rejection]] = []
-    for place, row in enumerate(READERS[reader](source)):
+    weight = 0
+    for place, row in enumerate(read_rows(reader, source)):
         if place < limit:
             kept.append((place, row))
         elif (slot := int(chance.random() * (place + 1))) < limit:
+            weight -= _weight(kept[slot][1])
             kept[slot] = (place, row)
+        else:
+            continue
+        weight += _weight(row)
+        if weight > _SAMPLED_CHARACTERS:  # half of a uniform draw is one too
+            limit = max(1, len(kept) // 2)
+            kept = chance.sample(kept, limit)
+            weight = sum(_weight(row) for _, row in kept)
     return [row for _, row in sorted(kept, key=lambda pair: pair[0])]
+
+
+def _weight(row: Row | Rejection) -> int:
+    values = [] if isinstance(row, Rejection) else row.values.values()
+    return sum(len(value) for value in values if isinstance(value, str))
 
 
 def _batches(
@@ -61,15 +77,15 @@ def _batches(
 ) -> Iterator[list[tuple[Row | Rejection, Record | Rejection]]]:
     """Rows with what became of them, in lists that are small in number and in characters."""
     batch: list[tuple[Row | Rejection, Record | Rejection]] = []
-    characters = 0
+    waiting = 0
     for row in rows:
         made = to_record(row, columns)
         batch.append((row, made))
         if isinstance(made, Record):
-            characters += len(made.text)
-        if len(batch) == _BATCH_ROWS or characters > _BATCH_CHARACTERS:
+            waiting += characters(made)
+        if len(batch) == _BATCH_ROWS or waiting > _BATCH_CHARACTERS:
             yield batch
-            batch, characters = [], 0
+            batch, waiting = [], 0
     yield batch
 
 

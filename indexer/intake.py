@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -17,9 +18,11 @@ from pathlib import Path
 from indexer.corpus import read_records
 from indexer.errors import UserError
 from indexer.files import writing
-from indexer.readers import choose_reader
+from indexer.readers import Query, Source, choose_reader
 from indexer.records import Columns, Record, Rejection, content_digest
 from indexer.rows import IDENTITIES, IDENTITY, RECORDS, write_records
+
+MOST_SHOWN = 1_000  # bad rows that are looked for and written down before a build stops for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +35,25 @@ class Intake:
 
 
 def take_in(
-    source: Path,
+    source: Source,
     reader: str,
     columns: Columns,
     folder: Path,
     rejected_file: Path,
     *,
     max_rejected: float,
+    expected: int | None = None,
     done: Callable[[int], None] = lambda count: None,
 ) -> Intake:
     """Read the source into `folder` (records.arrow, identities.bin) and `rejected_file`.
 
-    Raises UserError when more than `max_rejected` (a share of all rows) are bad, or nothing good is left.
+    Raises UserError when more than `max_rejected` (a share of all rows) are bad, or nothing good is left. Where it is known
+    how many rows to expect, reading ends with the row that is too much: a billion bad ones need not all be written down.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rejected: Counter[str] = Counter()
     corpus = hashlib.sha256()
+    enough = math.inf if expected is None else max(max_rejected * expected, MOST_SHOWN)
     with writing(rejected_file) as bad, (folder / IDENTITIES).open("wb") as identities:
 
         def good() -> Iterator[Record]:
@@ -55,6 +61,8 @@ def take_in(
                 if isinstance(item, Rejection):
                     rejected[item.reason] += 1
                     bad.write(json.dumps(asdict(item)).encode() + b"\n")
+                    if rejected.total() > enough:
+                        return
                 else:
                     identity = content_digest(item)[:IDENTITY]
                     corpus.update(identity)
@@ -64,27 +72,32 @@ def take_in(
                     done(count)
 
         records = write_records(folder / RECORDS, good(), columns)
-    _refuse_too_many(records, rejected, max_rejected, rejected_file)
+    rows = expected if expected is not None and rejected.total() > enough else records + rejected.total()
+    _refuse_too_many(records, rows, rejected, max_rejected, rejected_file)
     return Intake(records, dict(sorted(rejected.items())), corpus.hexdigest())
 
 
-def check_source(source: Path) -> str:
+def check_source(source: Source) -> str:
     """The name of the reader for `source`; UserError when there is nothing there or no reader for it."""
-    if not source.exists():
-        raise UserError("there is nothing at the source", str(source), "check the path; give a file or a BEIR folder")
+    if not isinstance(source, Query) and not source.exists():
+        raise UserError(
+            "there is nothing at the source",
+            str(source),
+            "check the path; give a file, a folder, or a query with --sql",
+        )
     return choose_reader(source)
 
 
-def _refuse_too_many(records: int, rejected: Counter[str], limit: float, rejected_file: Path) -> None:
-    bad = sum(rejected.values())
+def _refuse_too_many(records: int, rows: int, rejected: Counter[str], limit: float, rejected_file: Path) -> None:
+    bad, seen = rejected.total(), records + rejected.total()
     shown = ", ".join(f"{reason}: {count}" for reason, count in rejected.most_common()) or "no rows at all"
-    if not records:
+    if not records and seen >= rows:
         raise UserError(
             "the source holds no usable row", shown, f"see {rejected_file.name} for each row and its reason"
         )
-    if bad > limit * (records + bad):
+    if bad > limit * rows:
         raise UserError(
-            f"{bad} of {records + bad} rows are bad, more than --max-rejected {limit:g} allows",
+            f"{'at least ' if seen < rows else ''}{bad} of {rows} rows are bad, more than --max-rejected {limit:g} allows",
             shown,
             f"look at {rejected_file}; mend the source or the column choice, or raise --max-rejected",
         )

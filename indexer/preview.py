@@ -23,7 +23,7 @@ from indexer.intake import check_source
 from indexer.passages import Span, passage_text, split
 from indexer.plan import plan_index
 from indexer.progress import Watcher, counted, unwatched
-from indexer.readers import READERS
+from indexer.readers import read_rows
 from indexer.records import Record, Rejection, as_json, to_record
 from indexer.rows import columns_as_json
 from indexer.settings import BuildSettings
@@ -59,7 +59,7 @@ def preview(settings: BuildSettings, home: Home, watch: Watcher = unwatched) -> 
     encoder = load_encoder(resolve(str(settings.model), home.models), precision=settings.precision)
     watch("looking at columns", 0, None)
     seen = survey(
-        counted(READERS[reader](settings.source), lambda count: watch("looking at columns", count, None)),
+        counted(read_rows(reader, settings.source), lambda count: watch("looking at columns", count, None)),
         id=settings.id,
         title=settings.title,
         text=settings.text,

@@ -114,6 +114,12 @@ def content_digest(record: Record) -> bytes:
     return sha256(b"".join(piece for part in parts for piece in (struct.pack(">Q", len(part)), part))).digest()
 
 
+def characters(record: Record) -> int:
+    """How much text a record holds: what it weighs in memory."""
+    fields = sum(len(value) for value in record.fields.values() if isinstance(value, str))
+    return len(record.id) + len(record.title) + len(record.text) + fields
+
+
 def as_json(record: Record) -> dict[str, object]:
     """The record for machine output: a date is `2024-01-31` at midnight UTC and `2024-01-31T10:00:00Z` otherwise."""
     fields = {name: _iso(value) if isinstance(value, datetime) else value for name, value in record.fields.items()}

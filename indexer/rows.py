@@ -1,7 +1,7 @@
 """The row files of a segment: records, their identities, and the passages that point into them.
 
-`records.arrow` holds one row per document in batches of a fixed size, so a row is found by division and the file is read
-through a memory map. `identities.bin` holds 16 bytes of each record's content digest: what is unchanged since the last
+`records.arrow` holds one row per document in batches of BATCH rows, fewer where these would be more than BATCH_TEXT, so that
+a batch of the longest documents fits in memory too; the file is read through a memory map. `identities.bin` holds 16 bytes of each record's content digest: what is unchanged since the last
 build is known without reading a text. `passages.arrow` holds (record row, start, end, ordinal), in record order.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 
 from indexer.arrow import arrow_schema, record_at, to_batch
 from indexer.passages import Span
-from indexer.records import Columns, Record
+from indexer.records import Columns, Record, characters
 
-BATCH = 4096  # records per Arrow batch; part of the format
+BATCH = 4096  # records per Arrow batch at most; part of the format
+BATCH_TEXT = 32_000_000  # characters per Arrow batch, about: the record that goes beyond is the last of its batch
 IDENTITY = 16  # bytes of a record's digest that are kept
 RECORDS, IDENTITIES, PASSAGES = "records.arrow", "identities.bin", "passages.arrow"
 _PASSAGES = pa.schema([("record", pa.int64()), ("start", pa.int32()), ("end", pa.int32()), ("ordinal", pa.int32())])
@@ -29,12 +31,25 @@ _PASSAGES = pa.schema([("record", pa.int64()), ("start", pa.int32()), ("end", pa
 
 def write_records(path: Path, records: Iterable[Record], columns: Columns) -> int:
     """Write records as they come, one batch in memory at a time; return how many."""
-    rows, stream = 0, iter(records)
+    rows = 0
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, arrow_schema(columns)) as writer:
-        while batch := list(islice(stream, BATCH)):
+        for batch in _batches(records):
             writer.write_batch(to_batch(batch, columns))
             rows += len(batch)
     return rows
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += characters(record)
+        if len(batch) == BATCH or size > BATCH_TEXT:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def read_identities(path: Path) -> NDArray[np.bytes_]:
@@ -67,16 +82,21 @@ class Records:
         self._file = pa.ipc.open_file(pa.memory_map(str(path)) if mapped else pa.OSFile(str(path)))
         self._columns = columns
         self.batches = self._file.num_record_batches
-        last = self._file.get_batch(self.batches - 1).num_rows if self.batches else 0
-        self.rows = max(0, self.batches - 1) * BATCH + last
+        with pa.memory_map(str(path)) as whole:  # of which only the sizes of the batches are looked at
+            file = pa.ipc.open_file(whole)
+            sizes = [file.get_batch(number).num_rows for number in range(self.batches)]
+        self._first = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))  # [batches + 1] first row of each batch
+        self.rows = int(self._first[-1])
 
     def __getitem__(self, row: int) -> Record:
-        batch = self._file.get_batch(row // BATCH).slice(row % BATCH, 1)
+        number, place = self._place(row)
+        batch = self._file.get_batch(number).slice(place, 1)
         return record_at(pa.Table.from_batches([batch]), 0, self._columns)
 
     def id(self, row: int) -> str:
         """The id of a row, without reading the rest of it."""
-        return str(self._file.get_batch(row // BATCH).column("id")[row % BATCH].as_py())
+        number, place = self._place(row)
+        return str(self._file.get_batch(number).column("id")[place].as_py())
 
     def table(self) -> pa.Table:
         """All rows as a table over the memory map: nothing is copied."""
@@ -91,11 +111,18 @@ class Records:
     def text_at(self, rows: Sequence[int]) -> list[tuple[str, str]]:
         """(title, text) of some rows; ascending rows read each batch once."""
         found = []
-        for number, group in groupby(rows, key=lambda row: row // BATCH):
+        for number, group in groupby(map(self._place, rows), key=itemgetter(0)):
             batch = self._file.get_batch(number)
             titles, texts = batch.column("title"), batch.column("text")
-            found += [(titles[row % BATCH].as_py(), texts[row % BATCH].as_py()) for row in group]
+            found += [(titles[place].as_py(), texts[place].as_py()) for _, place in group]
         return found
+
+    def _place(self, row: int) -> tuple[int, int]:
+        """The batch of a row, and its place there."""
+        if not 0 <= row < self.rows:
+            raise IndexError(row)
+        number = int(np.searchsorted(self._first, row, side="right")) - 1
+        return number, row - int(self._first[number])
 
 
 def write_passages(path: Path, spans: Iterable[list[Span]]) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from indexer.catalog import Catalog
 from indexer.encode import Precision
 from indexer.encode.models import DEFAULT
 from indexer.home import Home
 from indexer.passages import PassageSettings
+from indexer.readers import Source
 from indexer.records import FieldType
 
 
@@ -18,7 +18,7 @@ from indexer.records import FieldType
 class BuildSettings:
     """What a build is asked for; `None` means: guess, and say what was guessed. `model`: that of the collection as it is, else `default`."""
 
-    source: Path
+    source: Source
     name: str
     model: str | None = None
     id: str | None = None

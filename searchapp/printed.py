@@ -7,7 +7,7 @@ from pathlib import Path
 
 from searchapp.demo.command import DemoReport
 from searchapp.evaluate import Evaluation
-from searchapp.schemas import Hit, SearchResult
+from searchapp.schemas import Hit, Passage, SearchResult
 from searchapp.service import Likeness
 from searchapp.usecases.answers import Answer
 from searchapp.usecases.duplicates_report import DuplicateReport
@@ -27,8 +27,12 @@ def print_result(result: SearchResult) -> None:
 
 
 def _snippet(hit: Hit) -> str:
-    place = f"  (passage {hit.passage.ordinal + 1} of {hit.passage.of})" if hit.passage.of > 1 else ""
+    place = f"  ({_place(hit.passage)})" if hit.passage.of > 1 or hit.passage.page else ""
     return _short(hit.passage.text) + place
+
+
+def _place(passage: Passage) -> str:
+    return f"passage {passage.ordinal + 1} of {passage.of}" + (f", page {passage.page}" if passage.page else "")
 
 
 def _stages(hit: Hit) -> str:
@@ -69,7 +73,7 @@ def print_answer(answer: Answer) -> None:
             start, end = (excerpt.statement.start, excerpt.statement.end) if excerpt.statement else (0, 0)
             text = document.record.text
             said = f"» {_short(text[start:end])} «" if end else _short(excerpt.passage.text)
-            print(f"     {said}  (passage {excerpt.passage.ordinal + 1} of {excerpt.passage.of}, {excerpt.address})")
+            print(f"     {said}  ({_place(excerpt.passage)}, {excerpt.address})")
     print(f"{len(answer.documents)} of version {answer.version} in {answer.took_ms:.0f} ms")
 
 

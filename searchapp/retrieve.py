@@ -51,7 +51,7 @@ class Ranking:
             name: Stage(int(stage.ranks[place]) or None, float(stage.scores[place]))
             for name, stage in self.stages.items()
         }
-        passage = Passage(record.text[span.start : span.end], span.start, span.end, ordinal, len(spans))
+        passage = Passage.cut(record.text, span.start, span.end, ordinal, len(spans))
         return Hit(record.id, list(stages.values())[-1].score, stages, passage, record)
 
 

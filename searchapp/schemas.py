@@ -12,6 +12,8 @@ from typing import Any
 
 from indexer.records import Record, as_json
 
+PAGE_END = "\f"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -23,13 +25,26 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A part of a record's text: characters start to end, the `ordinal`-th of `of` passages (from 0)."""
+    """A part of a record's text: characters start to end, the `ordinal`-th of `of` passages (from 0).
+
+    `page` is the one it begins on, from 1, where the text has pages: a form feed (U+000C) ends one, as in what is read of
+    a PDF. None where it has none.
+    """
 
     text: str
     start: int
     end: int
     ordinal: int
     of: int
+    page: int | None = None
+
+    @classmethod
+    def cut(cls, text: str, start: int, end: int, ordinal: int, of: int) -> Passage:
+        """Characters `start` to `end` of a record's text."""
+        piece = text[start:end]
+        begins = start + len(piece) - len(piece.lstrip())
+        page = 1 + text.count(PAGE_END, 0, begins) if PAGE_END in text else None
+        return cls(piece, start, end, ordinal, of, page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ class SearchService:
         version = self.opened(collection).version
         row = _row_of(version, id)
         record, spans = version.record(row), version.spans(row)
-        first = Passage(record.text[spans[0].start : spans[0].end], spans[0].start, spans[0].end, 0, len(spans))
+        first = Passage.cut(record.text, spans[0].start, spans[0].end, 0, len(spans))
         return Hit(record.id, 0.0, {}, first, record)
 
     def opened(self, collection: str) -> Opened:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # beside another worker: threads that wait for a core cost more than they do
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Deadlines would time the machine, not the code; the per-test timeout of pytest-timeout is the guard.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)

@@ -16,10 +16,11 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from indexer.database import masked
 from indexer.errors import UserError
 from trainer.examples import Task
 from trainer.negation_data import Split
-from trainer.sources_origin import Origin, check_origin, located, masked
+from trainer.sources_origin import Origin, check_origin, located
 
 T = TypeVar("T")
 FIELDS = ("anchor", "positive", "negative", "negatives", "score", "negation", "label", "text", "negated")

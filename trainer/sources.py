@@ -15,12 +15,14 @@ from typing import Protocol
 
 from indexer.errors import UserError
 from indexer.files import sha256
+from indexer.readers.cells import Classes, classes_of
+from indexer.readers.saved import is_saved
 from trainer.negation_data import split_of
 from trainer.recipe import Source
-from trainer.sources_arrow import Classes, classes_of, named, opened_parquet
+from trainer.sources_arrow import named, opened_parquet
 from trainer.sources_beir import beir_folder, is_beir, read_beir
 from trainer.sources_contrasts import ELSEWHERE, opposites, running_text
-from trainer.sources_datasets import is_saved, named_table, saved_table
+from trainer.sources_datasets import named_table, saved_table
 from trainer.sources_origin import Origin
 from trainer.sources_shapes import OPTIONAL, Example, duplicates, labels, nli, pairs, resolved, unfit
 from trainer.sources_sql import QueryTable, query_table

@@ -7,23 +7,14 @@ numbers carry the names of the classes in the schema; they are read as names.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from indexer.readers.cells import Classes, class_name, odd
 from trainer.sources_tables import Bad, Row, refuse
 
-Classes = Mapping[str, list[str]]  # column → names of its classes, by number
 BATCH = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Stands for a cell that Python cannot hold; no field accepts it."""
-
-    kind: str
 
 
 def opened_parquet(path: Path) -> Any:
@@ -66,37 +57,10 @@ def rows_of(batch: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def odd(cell: Any) -> Any:
-    """A cell's value; of a text that is no UTF-8 the broken bytes as surrogates, of anything else just its type."""
-    try:
-        return cell.as_py()
-    except UnicodeDecodeError:
-        if hasattr(cell, "as_buffer"):
-            return cell.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
-        return Unreadable(str(cell.type))
-    except (ValueError, OverflowError):
-        return Unreadable(str(cell.type))
-
-
-def classes_of(schema: Any) -> Classes:
-    """The columns of an Arrow schema that the `datasets` library marked as classes."""
-    try:
-        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
-        return {name: list(kind["names"]) for name, kind in features.items() if kind.get("_type") == "ClassLabel"}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
 def named(rows: Iterable[Row | Bad], classes: Classes) -> Iterator[Row | Bad]:
     """Rows with classes by name; -1, which the library writes for "no label", as nothing."""
     for entry in rows:
         if not isinstance(entry, Bad):
             for column, names in classes.items():
-                entry[1][column] = _name(entry[1].get(column), names)
+                entry[1][column] = class_name(entry[1].get(column), names)
         yield entry
-
-
-def _name(value: Any, names: list[str]) -> Any:
-    if value == -1:
-        return None
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else value

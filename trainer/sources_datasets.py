@@ -7,7 +7,6 @@ so images and sounds beside the texts are not decoded. A data set is known by it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import Any
 
 from indexer.errors import UserError
 from indexer.files import digest, sha256
-from trainer.sources_arrow import BATCH, Classes, classes_of, numbered
+from indexer.readers.cells import Classes, classes_of
+from indexer.readers.saved import SEVERAL, SINGLE, is_saved, splits_of
+from trainer.sources_arrow import BATCH, numbered
 from trainer.sources_origin import Origin
 from trainer.sources_tables import Bad, Row, refuse
-
-SINGLE, SEVERAL = "state.json", "dataset_dict.json"  # what save_to_disk leaves of a Dataset, of a DatasetDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,6 @@ class DatasetTable:
         return [Path(entry["filename"]) for entry in self.opened.cache_files]
 
 
-def is_saved(path: Path) -> bool:
-    """Did `save_to_disk` write this folder?"""
-    return any((path / name).is_file() for name in (SINGLE, SEVERAL))
-
-
 def saved_table(path: Path, split: str) -> DatasetTable:
     """A folder of `Dataset.save_to_disk`, or the split of one of `DatasetDict.save_to_disk`. Raises UserError."""
     if not is_saved(path):
@@ -68,7 +62,7 @@ def saved_table(path: Path, split: str) -> DatasetTable:
     if not (path / SEVERAL).is_file():
         return _opened(path, path.name)
     try:
-        splits = list(json.loads((path / SEVERAL).read_bytes())["splits"])
+        splits = splits_of(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         refuse(path / SEVERAL, error)
     if split not in splits:

@@ -27,7 +27,6 @@ FORMATS = {
 }
 BESIDE = {"query": "url", "config": "dataset", "fetch": "dataset"}  # settings, and what they belong to
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-PASSWORDS = re.compile(r"(://[^\s:/@]*:).*(?=@)|([?&]\w*password=)[^&\s'\"]*", re.DOTALL | re.IGNORECASE)
 HERE = "sqlite:///"  # three strokes: a path that starts at the recipe's folder; four: at the root
 
 
@@ -48,11 +47,6 @@ class Origin:
 
 
 Kind = TypeVar("Kind", bound=Origin)
-
-
-def masked(text: str) -> str:
-    """The text with every password of a URL in it hidden."""
-    return PASSWORDS.sub(r"\1\2***", text)
 
 
 def located(origin: Kind, folder: Path) -> Kind:

@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from indexer.errors import UserError
+from indexer.readers.unpacked import ALLOWED, SWOLLEN, refuse_swollen
 
 TABLES = ("jsonl", "csv", "tsv", "parquet")
 SPAN = 200  # lines a quoted CSV cell may span before its opening line counts as broken
 LOOKED = 100  # objects of a JSONL file whose keys say what fields there are
 SHOWN = 2000  # characters of a bad row that are kept
 LONGEST = 64 * 2**20  # bytes of a line, and of a quoted CSV row over all its lines
-SWOLLEN = 200  # times its own size that a gzip file may grow, once it is past
-ALLOWED = 2**30  # so many bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +100,13 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             while line := file.readline(LONGEST + 1):
                 read += len(line)
                 if packed and read > most:
-                    _refuse_swollen(path, most)
+                    refuse_swollen(path, most)
                 if start:
                     number += 1
                     yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 start = line.endswith(b"\n")
     except (EOFError, OSError, zlib.error) as error:
         refuse(path, error)
-
-
-def _refuse_swollen(path: Path, most: int) -> NoReturn:
-    raise UserError(
-        "A compressed file grows beyond reason.",
-        f"{path}: more than {most:,} bytes, {SWOLLEN} times its size",
-        "if it is meant to be so repetitive, unpack it and name the unpacked file",
-    )
 
 
 def refuse(shown: object, error: Exception) -> NoReturn:

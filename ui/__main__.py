@@ -17,13 +17,16 @@ from indexer.command import run
 from indexer.home import Home
 from searchapp.serving import ADDRESS, PORT, check_servable
 
-# No usage statistics, no file watcher, no browser opened, no e-mail asked for; uploads up to 500 MB.
+# No usage statistics, no file watcher, no browser opened, no e-mail asked for; uploads up to 500 MB. Every message is sent
+# whole: Streamlit sends only the name of a large one that the browser is believed to have, but a busy browser may have
+# thrown it away meanwhile, and then loses the page. On one machine nothing is saved by that.
 _FLAGS = {
     "server.address": ADDRESS,
     "server.headless": "true",
     "server.fileWatcherType": "none",
     "server.maxUploadSize": "500",
     "server.showEmailPrompt": "false",
+    "global.minCachedMessageSize": "1e12",
     "browser.gatherUsageStats": "false",
     "browser.serverAddress": ADDRESS,
     "runner.magicEnabled": "false",

@@ -50,11 +50,12 @@ def clear_choices() -> None:
     _set("page", [])
 
 
-def link(parts: Mapping[str, str | int | None]) -> str:
-    """An address within the same page."""
+def link(parts: Mapping[str, str | int | None], page: str | None = None) -> str:
+    """An address within the same page, or on the page `page` of the application (empty for the first one)."""
     from urllib.parse import urlencode
 
-    return "?" + urlencode({name: value for name, value in parts.items() if value not in (None, "")})
+    given = {name: value for name, value in parts.items() if value not in (None, "")}
+    return ("" if page is None else f"./{page}") + "?" + urlencode(given)
 
 
 def _set(name: str, values: Sequence[str]) -> None:

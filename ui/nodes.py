@@ -7,6 +7,7 @@ or a query can ever become markup, and a page can be tested by looking at a valu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
@@ -20,6 +21,7 @@ title scope colspan datetime rows maxlength inputmode tabindex fill from shortcu
 """
 TAGS, ATTRIBUTES = frozenset(_TAGS.split()), frozenset(_ATTRIBUTES.split())  # as in web/view.js; a test compares them
 EVENTS = frozenset({"click", "change", "submit"})
+PLACE = re.compile(r"(\./[a-z]*)?[?#]")  # as in web/view.js
 
 
 class Element(TypedDict):
@@ -39,7 +41,8 @@ def h(tag: str, *inside: Child, on: Mapping[str, tuple[str, object]] | None = No
     """An element. `class_`, `for_` and `aria_label` stand for class, for and aria-label; None and False leave an attribute out.
 
     `on={"click": ("similar", id)}` asks the page's action `similar` with `id` when the element is clicked; `submit` and
-    `change` on a form add what its fields hold. An address (`href`) leads to a place within the application.
+    `change` on a form add what its fields hold. An address (`href`) leads to a place within the application: `?…` on the
+    same page, `./answers?…` on another, whither `on={"click": ("go", None)}` leads without loading everything anew.
     ValueError for what the browser's side would refuse.
     """
     named = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
@@ -70,4 +73,4 @@ def _flat(children: Iterable[Child]) -> Iterable[Node]:
 
 
 def _inside(address: object) -> bool:
-    return isinstance(address, str) and address[:1] in ("?", "#")
+    return isinstance(address, str) and PLACE.match(address) is not None

@@ -34,6 +34,11 @@ def read_beir(source: Path) -> Iterator[Row | Rejection]:
         yield row
 
 
+def is_beir(folder: Path) -> bool:
+    """Does the folder hold a corpus file?"""
+    return any((folder / name).is_file() for name in NAMES)
+
+
 def corpus_file(folder: Path) -> Path:
     """The one corpus file of a BEIR folder."""
     found = [folder / name for name in NAMES if (folder / name).is_file()]

@@ -1,5 +1,9 @@
 """CSV and TSV, streamed, with standard quoting (RFC 4180): quoted cells may hold delimiters, line ends and doubled quotes.
 
+Of TSV there are two kinds. Spreadsheets quote its cells as they do those of CSV; most public data sets follow the older rule
+that a tab ends a cell and a quote is text. Nothing in the file says which, so both are tried on its beginning: quotes are
+text where that leaves fewer bad rows, or takes apart what quoting would join. Where both fit, standard quoting holds.
+
 The first row names the columns. A row's number is the line of the file on which it begins (the header is on line 1), as an
 editor shows it. A record may run over many lines, so one stray quote could swallow every row behind it: a record is given up
 at a megabyte, and when a broken record turns out to have swallowed lines that are rows by themselves, they are read again.
@@ -8,6 +12,7 @@ at a megabyte, and when a broken record turns out to have swallowed lines that a
 from __future__ import annotations
 
 import csv
+import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,24 +21,51 @@ from indexer.errors import UserError
 from indexer.readers.lines import lines
 from indexer.records import LARGEST, Rejection, Row
 
+_LOOKED_AT = 4_000_000  # bytes of a TSV that say how it is quoted
 _PATIENCE = 100  # times a file's swallowed rows are read again: each costs up to a megabyte of reading
 
 
 def read_csv(source: Path) -> Iterator[Row | Rejection]:
     """CSV with a header row (.csv, also .gz): commas, standard quoting."""
-    return _read(source, ",")
+    return _rows(source, lines(source), ",", quoted=True)
 
 
 def read_tsv(source: Path) -> Iterator[Row | Rejection]:
-    """TSV with a header row (.tsv, also .gz): tabs, standard quoting."""
-    return _read(source, "\t")
+    """TSV with a header row (.tsv, also .gz): tabs; standard quoting, or quotes as text where that fits better."""
+    return _rows(source, lines(source), "\t", quoted=_is_quoted(source))
 
 
-def _read(source: Path, delimiter: str) -> Iterator[Row | Rejection]:
+def _is_quoted(source: Path) -> bool:
+    """Whether quotes mean something in a TSV, by its beginning."""
+    beginning, size = [], 0
+    for line in lines(source):
+        beginning.append(line)
+        size += 0 if isinstance(line, Rejection) else len(line[1])
+        if size > _LOOKED_AT:
+            break
+    return _outcome(source, beginning, quoted=True) <= _outcome(source, beginning, quoted=False)
+
+
+def _outcome(source: Path, beginning: list[tuple[int, bytes] | Rejection], *, quoted: bool) -> tuple[int, int]:
+    """Bad rows, and good ones with a minus: the less the better."""
+    try:
+        rows = list(_rows(source, iter(beginning), "\t", quoted=quoted))
+    except UserError:  # the header; told when the file is read
+        return sys.maxsize, 0
+    good = sum(isinstance(row, Row) for row in rows)
+    return len(rows) - good, -good
+
+
+def _rows(
+    source: Path, content: Iterator[tuple[int, bytes] | Rejection], delimiter: str, *, quoted: bool
+) -> Iterator[Row | Rejection]:
     # The limit is the csv module's own global; ours on whole records is what counts.
     csv.field_size_limit(max(csv.field_size_limit(), LARGEST))
-    feed = _Feed(source)
-    records = csv.reader(feed, delimiter=delimiter, strict=True)
+    feed = _Feed(source.name, content)
+    if quoted:
+        records = csv.reader(feed, delimiter=delimiter, strict=True)
+    else:
+        records = csv.reader(feed, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
     header = _header(feed, records, source)
     while True:
         try:
@@ -80,10 +112,10 @@ class _BrokenError(Exception):
 class _Feed:
     """Hands lines to csv.reader and keeps those of the record at hand, at most a megabyte."""
 
-    def __init__(self, source: Path) -> None:
-        self.file = source.name
+    def __init__(self, file: str, content: Iterator[tuple[int, bytes] | Rejection]) -> None:
+        self.file = file
         self.taken: list[tuple[int, bytes]] = []  # the lines of the record at hand
-        self._lines = lines(source)
+        self._lines = content
         self._again: deque[tuple[int, bytes] | Rejection] = deque()  # to be read once more
         self._size = 0
         self._fault = ""  # of a line that cannot be text; told once the record is complete

@@ -6,13 +6,12 @@ gzip does, the lines that could still be read come first and the failure last.
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from indexer.errors import UserError
+from indexer.readers.unpacked import opened
 from indexer.records import LARGEST, Rejection
 
 _BOM = b"\xef\xbb\xbf"
@@ -21,10 +20,11 @@ _BOM = b"\xef\xbb\xbf"
 def lines(path: Path) -> Iterator[tuple[int, bytes] | Rejection]:
     """Line numbers from 1 with the bytes of each line, its line end included; a byte-order mark is left out.
 
-    Rejections: "too large" for a line, "broken file" at the end. Raises UserError when the file cannot be opened.
+    Rejections: "too large" for a line, "broken file" at the end. Raises UserError when the file cannot be opened, and
+    when a gzip grows beyond reason.
     """
     number = 0
-    with _open(path) as stream:
+    with opened(path) as stream:
         try:
             while line := stream.readline(LARGEST + 2):  # + 2: room for the line end
                 number += 1
@@ -37,15 +37,6 @@ def lines(path: Path) -> Iterator[tuple[int, bytes] | Rejection]:
                     yield number, line
         except (OSError, EOFError, zlib.error) as error:
             yield Rejection(path.name, number + 1, "broken file", f"not readable after line {number}: {error}")
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        with path.open("rb") as stream:
-            packed = path.suffix.lower() == ".gz" or stream.read(2) == b"\x1f\x8b"
-        return cast(BinaryIO, gzip.open(path)) if packed else path.open("rb")
-    except OSError as error:
-        raise UserError("The source cannot be read", f"{path}: {error.strerror}", "name a file you may read") from None
 
 
 def _skip_rest(stream: BinaryIO, line: bytes) -> None:

@@ -136,7 +136,7 @@ def around(opened: Opened, id: str, ordinal: int, before: int = 1, after: int = 
         raise UserError(f"{id!r} has no such passage", ordinal, f"give a number from 0 to {len(spans) - 1}")
     first, last = max(0, ordinal - before), min(len(spans) - 1, ordinal + after)
     text, start, end = opened.version.record(row).text, spans[first].start, spans[last].end
-    return Passage(text[start:end], start, end, first, len(spans))
+    return Passage.cut(text, start, end, first, len(spans))
 
 
 def locate(opened: Opened, address: Address | str) -> Passage:
@@ -156,7 +156,7 @@ def locate(opened: Opened, address: Address | str) -> Passage:
         )
     starts = np.array([span.start for span in spans])
     ordinal = max(0, int(np.searchsorted(starts, address.start, side="right")) - 1)
-    return Passage(record.text[address.start : address.end], address.start, address.end, ordinal, len(spans))
+    return Passage.cut(record.text, address.start, address.end, ordinal, len(spans))
 
 
 def _row(version: OpenVersion, id: str) -> int:
@@ -206,7 +206,7 @@ def _shown(version: OpenVersion, row: int, vector: NDArray[np.float32]) -> dict[
 
 def _excerpt(record: Record, spans: Sequence[Span], ordinal: int, cosine: float, statement: Span | None) -> Excerpt:
     span = spans[ordinal]
-    passage = Passage(record.text[span.start : span.end], span.start, span.end, ordinal, len(spans))
+    passage = Passage.cut(record.text, span.start, span.end, ordinal, len(spans))
     return Excerpt(passage, cosine, statement, Address.of(record, span.start, span.end))
 
 

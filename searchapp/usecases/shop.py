@@ -214,7 +214,7 @@ def _sorted(opened: Opened, rows: Rows, sort: Sort | None) -> Rows:
 def _plain_hit(version: OpenVersion, row: int) -> Hit:
     record, spans = version.record(row), version.spans(row)
     span = spans[0]
-    passage = Passage(record.text[span.start : span.end], span.start, span.end, 0, len(spans))
+    passage = Passage.cut(record.text, span.start, span.end, 0, len(spans))
     return Hit(record.id, 0.0, {}, passage, record)
 
 

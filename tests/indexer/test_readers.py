@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from indexer.columns import survey
 from indexer.corpus import read_records, sample
 from indexer.errors import UserError
+from indexer.intake import take_in
 from indexer.readers import READERS, choose_reader
-from indexer.records import LARGEST, REASONS, Record, Rejection, Row, to_record
+from indexer.records import LARGEST, REASONS, Columns, Record, Rejection, Row, to_record
 from tests.trials import trials
 
 Bad = tuple[int, str]  # row, reason
@@ -210,6 +211,44 @@ def test_tsv_has_quotes_and_commas_in_cells(tmp_path: Path) -> None:
     assert rows_of("tsv", path) == ([(2, {"id": "1", "text": 'a\tb, "c"'}), (3, {"id": "2", "text": '5" pipe'})], [])
 
 
+@pytest.mark.parametrize(
+    ("content", "good"),
+    [
+        ('id\ttext\n1\t"so," he said\n2\tand left\n', [(2, '"so," he said'), (3, "and left")]),  # text after the quote
+        ('id\ttext\n1\t"so\n2\tand" on\n', [(2, '"so'), (3, 'and" on')]),
+        ('id\ttext\n1\t"so\n2\tand on"\n', [(2, '"so'), (3, 'and on"')]),  # quoting would make one row of two
+        ('id\ttext\n1\t"so"\n2\t"a ""b"""\n', [(2, "so"), (3, 'a "b"')]),  # both fit
+        ('id\ttext\n1\t"so\nand so"\n2\tb\n', [(2, "so\nand so"), (4, "b")]),  # only quoting fits
+        ('id\t"text\n1\ta\n', [(2, "a")]),
+    ],
+    ids=["speech", "across", "swallowed", "both", "line-end", "header"],
+)
+def test_tsv_has_quotes_that_are_text_or_mean_something(
+    content: str, good: list[tuple[int, str]], tmp_path: Path
+) -> None:
+    rows, bad = rows_of("tsv", write(tmp_path / "a.tsv", content.encode()))
+    assert [(number, list(values.values())[1]) for number, values in rows] == good
+    assert bad == []
+
+
+def test_a_long_tsv_is_judged_by_its_beginning(tmp_path: Path) -> None:
+    lines = ["id\ttext", *(f'{number}\t"{"word " * 20}" {number}' for number in range(50_000))]
+    good, bad = rows_of("tsv", write(tmp_path / "a.tsv.gz", table(lines)))
+    assert (len(good), bad) == (50_000, [])
+
+
+@pytest.mark.data
+def test_every_row_of_the_public_tsv_files_is_read_as_its_makers_wrote_it(shared_data: Path) -> None:
+    files = sorted(shared_data.rglob("*.tsv.gz"))
+    assert len(files) == 5
+    for path in files:
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+            header, *lines = [line.rstrip("\n").split("\t") for line in file]
+        good, bad = rows_of("tsv", path)
+        assert bad == []
+        assert [values for _, values in good] == [dict(zip(header, line, strict=True)) for line in lines]
+
+
 def table(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
@@ -298,7 +337,7 @@ shreds = st.lists(
 
 
 @trying(max_examples=trials(500))
-@given(pieces=shreds, reader=st.sampled_from(sorted(READERS)), packed=st.booleans())
+@given(pieces=shreds, reader=st.sampled_from(["beir", "csv", "tsv", "jsonl"]), packed=st.booleans())
 def test_arbitrary_bytes_end_in_rows_rejections_or_a_refusal(
     pieces: list[bytes], reader: str, packed: bool, folder: Path
 ) -> None:
@@ -349,6 +388,37 @@ def test_a_damaged_gzip_ends_in_one_rejection(tmp_path: Path) -> None:
     assert (len(good), bad) == (50, [(51, "broken file")])
 
 
+# --- too many bad rows --------------------------------------------------------------------------------------------------
+
+
+def test_taking_in_ends_with_the_bad_row_that_is_too_much(tmp_path: Path) -> None:
+    lines = [b'{"text": "good"}\n', *[b"bad\n"] * 5_000, b'{"text": "good"}\n']
+    path = write(tmp_path / "a.jsonl", b"".join(lines))
+    columns = survey(READERS["jsonl"](path)).columns
+    rejected = tmp_path / "rejected.jsonl"
+    for limit, expected, told, written in (
+        (0.01, 5_002, "at least 1001 of 5002 rows are bad", 1_001),
+        (0.5, 5_002, "at least 2502 of 5002 rows are bad", 2_502),
+        (0.01, None, "5000 of 5002 rows are bad", 5_000),
+    ):
+        with pytest.raises(UserError) as refused:
+            take_in(path, "jsonl", columns, tmp_path / "in", rejected, max_rejected=limit, expected=expected)
+        assert refused.value.what.startswith(told)
+        assert refused.value.given == f"broken line: {written}"
+        assert rejected.read_bytes().count(b"\n") == written
+    taken = take_in(path, "jsonl", columns, tmp_path / "in", rejected, max_rejected=1, expected=5_002)
+    assert (taken.records, taken.rejected) == (2, {"broken line": 5_000})
+
+
+def test_a_source_without_one_good_row_says_so_however_early_it_ends(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", b"bad\n" * 3_000)
+    columns = Columns(None, None, "text", {})
+    for expected, told in ((3_000, "at least 1001 of 3000 rows are bad"), (None, "the source holds no usable row")):
+        with pytest.raises(UserError) as refused:
+            take_in(path, "jsonl", columns, tmp_path, tmp_path / "bad", max_rejected=0.01, expected=expected)
+        assert refused.value.what.startswith(told)
+
+
 # --- which reader, and a sample -----------------------------------------------------------------------------------------
 
 
@@ -362,7 +432,7 @@ def test_the_ending_chooses_the_reader(name: str, reader: str, tmp_path: Path) -
 
 
 def test_a_folder_with_a_corpus_is_beir(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no corpus"):
+    with pytest.raises(UserError, match="no corpus and no documents"):
         choose_reader(tmp_path)
     (tmp_path / "corpus.jsonl.gz").touch()
     assert choose_reader(tmp_path) == "beir"
@@ -371,12 +441,12 @@ def test_a_folder_with_a_corpus_is_beir(tmp_path: Path) -> None:
         choose_reader(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "noending", "a.gz"])
+@pytest.mark.parametrize("name", ["a.xlsx", "noending", "a.gz", "a.txt"])
 def test_an_unknown_ending_is_refused_with_the_known_ones(name: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()
     with pytest.raises(UserError) as refused:
         choose_reader(tmp_path / name)
-    assert ".csv, .tsv, .jsonl, .ndjson" in refused.value.todo
+    assert ".csv, .tsv, .jsonl, .ndjson, .parquet" in refused.value.todo
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -393,3 +463,15 @@ def test_a_sample_is_uniform_ordered_and_repeatable(tmp_path: Path) -> None:
     assert drawn == sorted(drawn)
     assert 4_500 < sum(drawn) / 1_000 < 5_500
     assert len(sample(path, "jsonl", 20_000)) == 10_000
+
+
+def test_a_sample_of_long_rows_is_smaller_and_as_uniform(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl.gz", b"".join(b'{"text": "%s"}\n' % (b"x" * 900_000) for _ in range(400)))
+    tracemalloc.start()
+    drawn = [row.number for row in sample(path, "jsonl", 1_000) if isinstance(row, Row)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 16 <= len(drawn) <= 36
+    assert drawn == sorted(set(drawn))
+    assert 120 < sum(drawn) / len(drawn) < 280
+    assert peak < 60_000_000

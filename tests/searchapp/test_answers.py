@@ -277,7 +277,7 @@ def test_json_is_stable_and_serialisable(opened: Opened) -> None:
     ]
     assert list(shown["documents"][0]) == ["id", "score", "stages", "passages", "record"]
     passage = shown["documents"][0]["passages"][0]
-    assert list(passage) == ["text", "start", "end", "ordinal", "of", "cosine", "statement", "address"]
+    assert list(passage) == ["text", "start", "end", "ordinal", "of", "page", "cosine", "statement", "address"]
     assert passage["statement"]["text"] in passage["text"]
     json.dumps(shown, allow_nan=False)
     again = answer(opened, "when does the kettle whistle?", 2).as_json()

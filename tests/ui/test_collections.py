@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, TimeoutError, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from indexer.build import build
 from indexer.catalog import Catalog
@@ -45,6 +48,33 @@ def application(home: Home) -> Iterator[Served]:
 
 def holding(page: Page, name: str):  # type: ignore[no-untyped-def]
     return page.locator(".holding", has=page.get_by_role("heading", name=name, exact=True))
+
+
+class Line:
+    """What runs between a page and its server: `asked` by the page since it was held, what the server says held back."""
+
+    def __init__(self, page: Page) -> None:
+        self.asked: list[ClientState] = []
+        self._held: list[str | bytes] | None = None
+        page.route_web_socket("**/_stcore/stream", self._connect)
+
+    def _connect(self, browser: WebSocketRoute) -> None:
+        self._browser, server = browser, browser.connect_to_server()
+        browser.on_message(lambda said: (self._note(said), server.send(said)))
+        server.on_message(lambda said: browser.send(said) if self._held is None else self._held.append(said))
+
+    def _note(self, said: str | bytes) -> None:
+        asked = BackMsg.FromString(said if isinstance(said, bytes) else said.encode())
+        if self._held is not None and asked.HasField("rerun_script"):
+            self.asked.append(asked.rerun_script)
+
+    def hold(self) -> None:
+        self._held = []
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        for said in held:
+            self._browser.send(said)
 
 
 def open_collections(page: Page) -> None:
@@ -97,7 +127,7 @@ def test_upload_is_previewed_built_and_searched(page: Page, tmp_path: Path, home
     page.get_by_role("button", name="Build", exact=True).click()
     expect(page.get_by_text("uploaded is built and open for searching.")).to_be_visible(timeout=60_000)
     expect(holding(page, "uploaded")).to_contain_text("60")
-    page.get_by_role("button", name="Open uploaded in Shop").click()
+    page.get_by_role("link", name="Open uploaded in Shop").click()
     expect(page.locator("#count")).to_have_text("60 records")
     known = product(7)
     ask(page, str(known["sku"]))
@@ -111,9 +141,64 @@ def test_earlier_version_is_made_current_and_answers(page: Page, home: Home) -> 
     animals.get_by_role("button", name="Make version 1 of animals current").click()
     expect(page.get_by_role("status")).to_contain_text("Version 1 of animals is current again.")
     assert Catalog.open(home).version("animals").number == 1
-    animals.get_by_role("button", name="Open animals in Shop").click()
+    animals.get_by_role("link", name="Open animals in Shop").click()
     expect(page.locator("#count")).to_have_text("20 records")
     Catalog.open(home).rollback("animals", 2)
+
+
+def test_page_that_is_left_asks_nothing_more_and_what_is_typed_at_once_is_searched(page: Page) -> None:
+    """What the left page's clock asks while the next page is drawn would empty that page: so it asks nothing.
+
+    The browser is kept from hearing the server, as a busy one is, while its clock runs on for five seconds.
+    """
+    line = Line(page)
+    page.clock.install()
+    open_collections(page)
+    line.hold()
+    holding(page, "animals").get_by_role("link", name="Open animals in Shop").click()
+    page.clock.run_for(5_000)
+    last = line.asked[-1]
+    assert (last.query_string, last.fragment_id) == ("in=animals", "")
+    line.release()
+    expect(page.locator("#count")).to_have_text("30 records")
+    ask(page, "animal number 7")
+    expect(page.locator("#count")).to_contain_text("result")
+    expect(page.get_by_role("searchbox")).to_have_value("animal number 7")
+    page.go_back()
+    expect(page.locator("#count")).to_have_text("30 records")
+    page.go_back()
+    expect(holding(page, "animals")).to_be_visible()
+
+
+def test_server_sends_its_messages_whole(page: Page) -> None:
+    """Names of messages in place of messages end in a lost connection where the browser has thrown one away."""
+    kinds: list[str | None] = []
+
+    def finished(said: str | bytes) -> bool:
+        kinds.append(ForwardMsg.FromString(said if isinstance(said, bytes) else said.encode()).WhichOneof("type"))
+        return kinds[-1] == "script_finished"
+
+    page.clock.install()
+    with page.expect_websocket() as opened:
+        open_collections(page)
+    for _ in range(3):
+        with opened.value.expect_event("framereceived", finished):
+            page.clock.run_for(1_000)
+    assert "delta" in kinds
+    assert "ref_hash" not in kinds
+
+
+def test_place_to_search_in_is_a_link_here_and_in_a_tab_of_its_own(page: Page) -> None:
+    open_collections(page)
+    answers = holding(page, "animals").get_by_role("link", name="Open animals in Answers")
+    with page.context.expect_page() as opened:
+        answers.click(modifiers=["ControlOrMeta"])
+    expect(opened.value.get_by_role("heading", name="Answers")).to_be_visible()
+    expect(answers).to_be_visible()
+    answers.click()
+    expect(page.get_by_role("heading", name="Answers")).to_be_visible()
+    assert page.url == opened.value.url
+    assert page.url.endswith("/answers?in=animals")
 
 
 def test_verify_tells_that_all_is_well_and_which_file_is_not(page: Page, home: Home) -> None:

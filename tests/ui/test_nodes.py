@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import ui
-from ui.nodes import ATTRIBUTES, TAGS, h, text_of
+from ui.nodes import ATTRIBUTES, PLACE, TAGS, h, text_of
 from ui.parts import counted, flowing, marked, pages, said
 
 SCRIPT = (Path(ui.__file__).parent / "web" / "view.js").read_text()
@@ -37,7 +37,20 @@ def test_attributes_that_could_load_or_run_are_refused(name: str) -> None:
         h("div", **{name: "x"})
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "//elsewhere", "data:text/html,x", "mailto:x", " ?q", ""])
+def test_both_sides_allow_the_same_addresses() -> None:
+    stated = re.search(r'name === "href"\) return /\^(.*)/\.test', SCRIPT)
+    assert stated
+    assert stated[1].replace(r"\/", "/") == PLACE.pattern
+    assert [h("a", "x", href=address)["a"]["href"] for address in ("?q=a", "#top", "./?in=a", "./answers?in=a")]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)", "//elsewhere", "data:text/html,x", "mailto:x", " ?q", "", "/", "./", "../?q", ".//a?q",
+        "./a/b?q", "./a:b?q", "/answers?q",
+    ],
+)  # fmt: skip
 def test_addresses_that_lead_out_are_refused(address: str) -> None:
     with pytest.raises(ValueError, match="draws no"):
         h("a", "x", href=address)

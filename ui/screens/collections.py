@@ -16,6 +16,7 @@ from indexer.preview import preview
 from indexer.progress import describe as told
 from indexer.settings import BuildSettings
 from indexer.store import damaged_files
+from ui import address
 from ui.builds import SUFFIXES, builds, keep_upload, running
 from ui.frame import guarded
 from ui.holdings import collections, service
@@ -23,7 +24,7 @@ from ui.nodes import Element, Node, h
 from ui.parts import counted, empty, failure, note, sentence
 from ui.view import Action, Asked, view
 
-PAGES = ("shop", "duplicates", "answers")
+PAGES = {"Shop": "", "Duplicates": "duplicates", "Answers": "answers"}  # title → path in `ui.app`; the first has none
 
 
 @guarded
@@ -35,8 +36,6 @@ def page() -> None:
         view("collections-said", [said])
     view("collections", [_shelf()], ACTIONS)
     _build_form()
-    if target := st.session_state.pop("open", None):
-        st.switch_page(st.Page(_page_named(target[0]), url_path=target[0]), query_params={"in": target[1]})
 
 
 def _head() -> Element:
@@ -61,13 +60,14 @@ def _holding(row: VersionRow) -> Element:
     figures = service().catalog.figures(row.collection, row.number)
     opens = [
         h(
-            "button",
-            page.capitalize(),
-            type="button",
-            aria_label=f"Open {row.collection} in {page.capitalize()}",
-            on={"click": ("open", [page, row.collection])},
+            "a",
+            title,
+            href=address.link({"in": row.collection}, path),
+            class_="button",
+            aria_label=f"Open {row.collection} in {title}",
+            on={"click": ("go", None)},
         )
-        for page in PAGES
+        for title, path in PAGES.items()
     ]
     return h(
         "section",
@@ -325,14 +325,7 @@ def _drop(asked: Asked) -> None:
     st.session_state["said"] = note(f"{asked.value} is removed.")
 
 
-def _page_named(name: str) -> Any:
-    from ui.screens import answers, duplicates, shop
-
-    return {"shop": shop.page, "duplicates": duplicates.page, "answers": answers.page}[name]
-
-
 ACTIONS: dict[str, Action] = {
-    "open": lambda asked: st.session_state.update(open=asked.value),
     "rollback": _rollback,
     "verify": _verify,
     "drop": _drop,

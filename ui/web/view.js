@@ -10,7 +10,7 @@ const ATTRIBUTES = new Set(`id class href type name value checked selected disab
 const LIVE = new Set(["value", "checked", "selected", "open", "disabled"]); // properties that a person changes
 
 function allowed(name, value) {
-  if (name === "href") return /^[?#]/.test(value);
+  if (name === "href") return /^(\.\/[a-z]*)?[?#]/.test(value);
   return ATTRIBUTES.has(name) || /^(aria|data)-[a-z-]+$/.test(name);
 }
 
@@ -34,8 +34,8 @@ function listen(element, events, report) {
   element.heard = {};
   for (const [event, [action, value]] of Object.entries(events)) {
     const hear = (occurred) => {
+      if (event === "click" && (occurred.ctrlKey || occurred.metaKey)) return; // a link opens in a tab of its own
       if (event === "submit" || (event === "click" && element.tagName === "A")) occurred.preventDefault();
-      if (event === "click" && (occurred.ctrlKey || occurred.metaKey)) return;
       const form = element.tagName === "FORM" ? element : element.form;
       report(action, value, form ? fields(form) : null, element);
     };
@@ -111,6 +111,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const report = (action, value, form, element) => {
     if (action === "copy") return copy(element, value);
     if (action === "toggle") return toggle(root, element, value);
+    if (action === "go") return go(element.href);
     root.setAttribute("aria-busy", "true");
     setTriggerValue("asked", { action, value, form, number: ++asked });
   };
@@ -122,6 +123,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.press = shortcuts(root);
   document.addEventListener("keydown", root.press);
   return () => document.removeEventListener("keydown", root.press);
+}
+
+// Leads to another page as the browser's own back and forward do. Not the server but Streamlit's side of the browser
+// leaves the old page then, and stops its clocks first: a question of an old page's clock that reaches the server while
+// the new page is drawn there makes Streamlit empty the new page and forget what it was asked.
+function go(address) {
+  window.history.pushState({}, "", address);
+  window.dispatchEvent(new PopStateEvent("popstate"));
 }
 
 function toggle(root, button, id) {
