@@ -3,7 +3,7 @@
 Cuts the difference from `minilm` to the rank, merges it as an installation does, and measures the merged model beside minilm on
 the suites; the card tells what was measured of the very weights that ship.
 
-    python -m benchmarks.default_model --trained models/default --rank 92 --out indexer/encode/default
+    python -m benchmarks.default_model --trained models/default --rank 64 --out indexer/encode/default
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--trained", type=Path, required=True, help="The folder that `trainer train` wrote.")
     arguments.add_argument("--out", type=Path, required=True)
-    arguments.add_argument("--rank", type=int, default=92)
+    arguments.add_argument("--rank", type=int, default=64)
     arguments.add_argument("--suites", nargs="*", default=SUITES, help="Of recipes/; none: only the digests change.")
     asked = arguments.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
