@@ -5,7 +5,7 @@ PORT   ?= 8501
 BIN    := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test quick lint bench torture browser clean
+.PHONY: help install demo test quick lint coverage bench torture browser clean
 
 help: ## list what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,9 @@ demo: install ## build three demo collections and open the pages on 127.0.0.1:85
 	@$(BIN)/python -c 'import indexer, searchapp, typer, ui' 2>/dev/null || { echo "The installation in .venv is not whole: run make clean, then make demo again."; exit 1; }
 	@$(BIN)/searchapp demo --port $(PORT) || { status=$$?; test $$status -eq 130 || exit $$status; }
 
-test: install browser ## run every test (under 10 minutes on 2 cores)
+test: install browser ## run every test (under 10 minutes on 2 cores), those of the catalog on PostgreSQL too; DATABASE=postgresql: every test on it
 	$(BIN)/pytest -n 2 --dist loadfile
+	$(if $(DATABASE),,DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadfile -m catalog)
 
 quick: install ## run the tests that need neither torch nor child processes, in seconds
 	$(BIN)/pytest -m "not slow and not data and not torture"
@@ -32,6 +33,12 @@ lint: install ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+coverage: install browser ## branch coverage of writer, store, conditions and readers: 95 % at least
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests/indexer tests/searchapp/test_conditions.py tests/searchapp/test_duplicates_export.py tests/trainer/test_sources_sql.py
+	-$(BIN)/coverage combine -q
+	$(BIN)/coverage report
 
 bench: install ## run every benchmark; each prints one JSON line
 	$(BIN)/python -m benchmarks.encoding

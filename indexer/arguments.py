@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.records import FieldType
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def _field(part: str) -> tuple[str, FieldType | None]:
     if not colon:
         return part, None
     if kind not in get_args(FieldType):
-        raise UserError("there is no such field type", repr(part), f"use one of: {', '.join(get_args(FieldType))}")
+        raise UserError("there is no such field type", shown(part), f"use one of: {', '.join(get_args(FieldType))}")
     return name, cast(FieldType, kind)
 
 
@@ -36,7 +36,7 @@ def parse_source(given: str, sql: str | None) -> Source:
     if sql is None:
         return Path(given)
     if not given.strip():
-        raise UserError("the query is empty", repr(given), 'give a SELECT: --sql URL "select …"')
+        raise UserError("the query is empty", shown(given), 'give a SELECT: --sql URL "select …"')
     return Query(sql, given)
 
 
@@ -48,6 +48,6 @@ def parse_share(given: str) -> float:
         share = -1.0
     if not 0 <= share <= 1:
         raise UserError(
-            "that is not a share of rows", repr(given), "give a percentage such as 1%, or a number from 0 to 1"
+            "that is not a share of rows", shown(given), "give a percentage such as 1%, or a number from 0 to 1"
         )
     return share

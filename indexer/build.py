@@ -89,9 +89,10 @@ def build(settings: BuildSettings, home: Home, watch: Watcher = unwatched) -> Bu
     check_name(settings.name)
     reader = check_source(settings.source)
     settings = settings.with_model(home)
-    encoder = load_encoder(resolve(str(settings.model), home.models), precision=settings.precision)
+    model = resolve(str(settings.model), home.models)
     catalog = Catalog.open(home, create=True)
-    with home.writer_lock(settings.name):
+    with home.writer_lock(settings.name):  # before the model is loaded: a second build need not wait for that
+        encoder = load_encoder(model, precision=settings.precision)
         entry = catalog.start_build(settings.name, os.getpid())
         watch = _noted(catalog, entry, watch)
         try:

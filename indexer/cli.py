@@ -34,8 +34,8 @@ def build_command(
     source: Annotated[
         str,
         typer.Argument(
-            help="A .csv, .tsv, .jsonl (each .gz too) or .parquet file; a BEIR folder, a saved data set, or a folder "
-            "of .txt, .md, .html and .pdf documents; with --sql a query."
+            help="A .csv, .tsv, .jsonl (each .gz too) or .parquet file, or a folder of such files of one kind; a BEIR "
+            "folder, a saved data set, or a folder of .txt, .md, .html and .pdf documents; with --sql a query."
         ),
     ],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="The collection to build or bring up to date.")],
@@ -59,7 +59,12 @@ def build_command(
         str | None,
         typer.Option("--fields", metavar="A,B:TYPE", help="Columns to keep, with types where the guess is wrong."),
     ] = None,
-    index: Annotated[str, typer.Option("--index", metavar="auto|FACTORY", help="auto, or a FAISS factory.")] = "auto",
+    index: Annotated[
+        str,
+        typer.Option(
+            "--index", metavar="auto|NAME|FACTORY", help="auto, exact, fastscan, ivf, hnsw, or a FAISS factory string."
+        ),
+    ] = "auto",
     precision: Annotated[Precision, typer.Option(help="How the model computes.")] = "auto",
     max_rejected: Annotated[str, typer.Option(help="Share of bad rows that stops the build.")] = "1%",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,

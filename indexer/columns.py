@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import get_args
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.records import Columns, FieldType, Rejection, Row
 from indexer.values import FITS, Look, look
 
@@ -130,9 +130,9 @@ def _refuse_columns(row: Row) -> None:
 def _check_known(name: str, known: Iterable[str]) -> None:
     if name in known:
         return
-    near = get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    near = get_close_matches(name[:100], known, n=1, cutoff=0.0)[0]
     some = ", ".join(list(known)[:20])
-    raise UserError("The source has no such column", name, f"perhaps you mean {near!r}; there are: {some}")
+    raise UserError("The source has no such column", shown(name), f"perhaps you mean {near!r}; there are: {some}")
 
 
 def _choose(

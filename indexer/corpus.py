@@ -10,6 +10,7 @@ import random
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 
 from indexer.errors import UserError
@@ -92,14 +93,16 @@ def _batches(
 def _without_duplicates(
     batch: list[tuple[Row | Rejection, Record | Rejection]], seen: sqlite3.Connection
 ) -> Iterator[Record | Rejection]:
-    ids = [(made.id, row.number) for row, made in batch if isinstance(row, Row) and isinstance(made, Record)]
+    ids = [(made.id, row.file, row.number) for row, made in batch if isinstance(row, Row) and isinstance(made, Record)]
     firsts = iter(_first_rows(ids, seen))
     for row, made in batch:
         first = next(firsts) if isinstance(made, Record) else None
         if first is None or isinstance(row, Rejection) or isinstance(made, Rejection):
             yield made
         else:
-            yield Rejection(row.file, row.number, "duplicate id", f"id {made.id[:80]!a} is that of row {first}")
+            file, number = first
+            where = f"row {number}" if file == row.file else f"row {number} of {file}"
+            yield Rejection(row.file, row.number, "duplicate id", f"id {made.id[:80]!a} is that of {where}")
 
 
 def _open(scratch: Path) -> sqlite3.Connection:
@@ -113,19 +116,20 @@ def _open(scratch: Path) -> sqlite3.Connection:
         "locking_mode = EXCLUSIVE",
     ):
         seen.execute(f"PRAGMA {setting}")
-    seen.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID")
+    seen.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, file TEXT NOT NULL, row INTEGER NOT NULL) WITHOUT ROWID")
     seen.execute("BEGIN")
     return seen
 
 
-def _first_rows(ids: Sequence[tuple[str, int]], seen: sqlite3.Connection) -> list[int | None]:
-    """For every (id, row number) the row that had the id before, or None; new ids are remembered."""
-    # In order of ids the inserts touch neighbouring pages; in order of rows within an id the first one wins.
-    if seen.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", sorted(ids)).rowcount == len(ids):
+def _first_rows(ids: Sequence[tuple[str, str, int]], seen: sqlite3.Connection) -> list[tuple[str, int] | None]:
+    """For every (id, file, row number) the file and row that had the id before, or None; new ids are remembered."""
+    # In order of ids the inserts touch neighbouring pages; of the rows with one id the first stays before the others.
+    by_id = sorted(ids, key=itemgetter(0))
+    if seen.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", by_id).rowcount == len(ids):
         return [None] * len(ids)
-    return [None if first == row else first for (id, row) in ids for first in [_row_of(id, seen)]]
+    return [None if first == (file, row) else first for id, file, row in ids for first in [_row_of(id, seen)]]
 
 
-def _row_of(id: str, seen: sqlite3.Connection) -> int:
-    row: int = seen.execute("SELECT row FROM seen WHERE id = ?", (id,)).fetchone()[0]
-    return row
+def _row_of(id: str, seen: sqlite3.Connection) -> tuple[str, int]:
+    file, row = seen.execute("SELECT file, row FROM seen WHERE id = ?", (id,)).fetchone()
+    return file, row

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -28,12 +28,30 @@ class Home:
     @classmethod
     def find(cls, given: Path | None = None) -> Home:
         """`given`, or $SEARCHAPP_HOME, or `home` in the working folder."""
-        return cls((given or Path(os.environ.get("SEARCHAPP_HOME") or "home")).expanduser().resolve())
+        path = given or Path(os.environ.get("SEARCHAPP_HOME") or "home")
+        try:
+            root = path.expanduser().resolve()
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                root.lstat()
+        except (OSError, ValueError, RuntimeError) as error:  # too long, a null byte, a loop of links, nobody's `~name`
+            todo = f"name another home ({getattr(error, 'strerror', None) or error})"
+            raise UserError("that is no path of a folder", shown(path), todo) from None
+        return cls(root)
 
     @property
-    def catalog_url(self) -> str:
-        """$SEARCHAPP_CATALOG, or the SQLite file inside the home."""
-        return os.environ.get("SEARCHAPP_CATALOG") or f"sqlite:///{self.root / 'catalog.db'}"
+    def made(self) -> bool:
+        """Whether anything was published or begun here; a folder of another kind is no home, and nothing is written to it."""
+        return any(os.path.lexists(self.root / name) for name in ("catalog.db", "catalog.schema", "collections"))
+
+    @property
+    def catalog_url(self) -> str | None:
+        """$SEARCHAPP_CATALOG, the database that holds the catalog; None for the file inside the home."""
+        return os.environ.get("SEARCHAPP_CATALOG") or None
+
+    @property
+    def catalog_file(self) -> Path:
+        """The catalog on SQLite."""
+        return self.root / "catalog.db"
 
     @property
     def models(self) -> Path:
@@ -53,11 +71,10 @@ class Home:
 
 def check_name(name: str) -> str:
     """The name itself, when it may become part of a path; UserError otherwise."""
-    if not NAME.fullmatch(name):
-        shown = name if len(name) <= 80 else f"{name[:80]}… ({len(name)} characters)"
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise UserError(
             "that name cannot be used for a collection or a model",
-            repr(shown),
+            shown(name),
             "use 1 to 64 letters, digits, '-', '_' or '.', beginning with a letter or a digit",
         )
     return name

@@ -4,7 +4,7 @@ Whatever the plan, the last word belongs to the vectors: an index only proposes 
 by their exact scores. So plans differ in speed and in recall, never in what a score means, and an index keeps no copy of
 the vectors. A search that allows only some rows (`among`) takes the path that is cheap and safe for that many: few rows
 are scanned exactly, many go through the index with a selector or, where FAISS has none to trust, by asking the index for
-more and dropping what is not allowed. An index that comes back short, or whose guesses were too rough to settle the k-th
+more and dropping what is not allowed; a graph, which loses hits whichever way, is not asked at all. An index that comes back short, or whose guesses were too rough to settle the k-th
 place, is asked for more and finally replaced by the exact scan; so every place is filled as long as rows are left.
 """
 
@@ -14,10 +14,11 @@ from typing import Final
 
 import numpy as np
 
+from indexer.copies import COPIES
 from indexer.errors import UserError
 from indexer.hits import ABSENT, Hits, empty, top_k
 from indexer.plan import IndexPlan
-from indexer.proposer import Proposer, build_blob, capped_threads, load_index
+from indexer.proposer import Proposer, build_blob, capped_threads, load_index, sees_all
 from indexer.scan import ROWS_AT_ONCE, Floats, Rows, scan, score
 
 MAX_K: Final = 1_000_000
@@ -25,9 +26,12 @@ FACTOR = 5  # candidates for every place: recall@10 .998 on 100 000 real embeddi
 FLOOR = 100  # candidates at least
 SCAN_SHARE = 4  # an index asked for a quarter of the allowed rows saves nothing over reading them
 # A row that was not proposed is guessed lower than all that were; it may still be better than guessed, by as much as theirs
-# are: mean + DOUBT deviations. Free for ordinary queries (108 candidates instead of 100 on average), and what finds the
-# right rows when everything near the query is forbidden: recall@10 1.0 instead of .06 (nearest half forbidden, 50 000 rows).
-DOUBT = 3
+# are: mean + DOUBT deviations. With 3, one filtered search in a hundred to twenty missed a row by the rough codes a factory
+# string may ask for (RaBitQ, PCA8); with 4 one in 600 did, with 5 none. By the planned codes none did with 3 either, and 4
+# costs 13 % of time (250 000 × 384). This also finds the right rows when everything near the query is forbidden: recall@10
+# 1.0 instead of .06 (nearest half forbidden, 50 000 rows).
+DOUBT, DOUBT_OF_FACTORY = 4, 5
+TIE = 1e-6  # a row that may be as good as the k-th settles nothing: of equal rows the first ones are wanted
 FEW = 10_000  # allowed rows up to which scanning them, .25 µs a row, costs no more than codes of 100 000 do
 UNIT = 1e-2  # how far a length may be from 1: rounding to bf16 passes, a forgotten normalisation does not
 
@@ -65,6 +69,8 @@ class Index:
             )
         self.plan, self._vectors, self._threads = plan, np.asarray(vectors), threads
         self._index = None if blob is None else load_index(blob, plan)
+        self._doubt = DOUBT_OF_FACTORY if plan.kind == "factory" else DOUBT
+        self._sees_all = self._index is not None and sees_all(self._index)
 
     def search(self, queries: Floats, k: int, *, among: Rows | None = None) -> Hits:
         """The `k` best rows for each of `queries` [queries, dim]; with `among` (sorted, unique rows), of those only.
@@ -75,7 +81,7 @@ class Index:
         queries = _check_queries(queries, self._vectors.shape[1])
         k, among = _check_k(k), _check_among(among, len(self._vectors))
         allowed = len(self._vectors) if among is None else len(among)
-        if self._index is None or allowed <= FEW:
+        if self._index is None or allowed <= FEW or (among is not None and not self._sees_all):
             return scan(self._vectors, queries, k, among)
         with capped_threads(self._threads):
             return self._propose_and_rank(queries, k, allowed, among)
@@ -94,15 +100,17 @@ class Index:
         return hits
 
     def _settle(self, hits: Hits, number: int, query: Floats, rows: Rows, guesses: Floats) -> bool:
-        """Write the candidates' best into `hits`, unless a row that was not proposed may well belong there."""
+        """Write the candidates' best into `hits`, unless a row that was not proposed may well belong there, or tie."""
         present, k = rows != ABSENT, hits.ids.shape[1]
         if present.sum() * 2 < max(FLOOR, FACTOR * k):
             return False
         order = np.argsort(rows[present])
         rows, guesses = rows[present][order], guesses[present][order]
+        if not self._sees_all and np.unique(guesses, return_counts=True)[1].max() > COPIES:
+            return False  # of more copies of a vector a graph does not know
         scores = score(self._vectors, query, rows)
         best, errors = top_k(scores[None], rows, k), scores - guesses
-        if best.scores[0, -1] < guesses.min() + errors.mean() + DOUBT * errors.std():
+        if best.scores[0, -1] <= guesses.min() + errors.mean() + self._doubt * errors.std() + TIE:
             return False
         hits.ids[number], hits.scores[number] = best.ids[0], best.scores[0]
         return True

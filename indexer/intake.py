@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from indexer.corpus import read_records
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.files import writing
 from indexer.readers import Query, Source, choose_reader
 from indexer.records import Columns, Record, Rejection, content_digest
@@ -79,10 +80,10 @@ def take_in(
 
 def check_source(source: Source) -> str:
     """The name of the reader for `source`; UserError when there is nothing there or no reader for it."""
-    if not isinstance(source, Query) and not source.exists():
+    if not isinstance(source, Query) and not os.path.exists(source):  # false, too, for what can be no path
         raise UserError(
             "there is nothing at the source",
-            str(source),
+            shown(source),
             "check the path; give a file, a folder, or a query with --sql",
         )
     return choose_reader(source)
@@ -90,14 +91,14 @@ def check_source(source: Source) -> str:
 
 def _refuse_too_many(records: int, rows: int, rejected: Counter[str], limit: float, rejected_file: Path) -> None:
     bad, seen = rejected.total(), records + rejected.total()
-    shown = ", ".join(f"{reason}: {count}" for reason, count in rejected.most_common()) or "no rows at all"
+    counts = ", ".join(f"{reason}: {count}" for reason, count in rejected.most_common()) or "no rows at all"
     if not records and seen >= rows:
         raise UserError(
-            "the source holds no usable row", shown, f"see {rejected_file.name} for each row and its reason"
+            "the source holds no usable row", counts, f"see {rejected_file.name} for each row and its reason"
         )
     if bad > limit * rows:
         raise UserError(
             f"{'at least ' if seen < rows else ''}{bad} of {rows} rows are bad, more than --max-rejected {limit:g} allows",
-            shown,
+            counts,
             f"look at {rejected_file}; mend the source or the column choice, or raise --max-rejected",
         )

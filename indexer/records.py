@@ -51,6 +51,7 @@ class Row:
     file: str
     number: int
     values: dict[str, object]
+    place: str | None = None  # the id where no column gives one; None: the number, which of several files would not do
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Record:
 class Columns:
     """How the columns of a source become a record; stored in the manifest, shown by `--dry-run`."""
 
-    id: str | None  # source column; None = the row number is the id
+    id: str | None  # source column; None = the row number is the id, in a folder of shards after the shard's name
     title: str | None
     text: str
     fields: Mapping[str, FieldType]  # every other column that is kept, in order of first appearance
@@ -134,7 +135,7 @@ class _UnfitError(Exception):
 
 def _id(row: Row, column: str | None) -> str:
     if column is None:
-        return str(row.number)
+        return row.place or str(row.number)
     id = _plain(row.values.get(column), column)
     if not _is_visible(id):
         raise _UnfitError("no id", f"column {column!r} is {'blank' if id else 'missing'}")

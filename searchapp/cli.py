@@ -5,6 +5,7 @@ The command line only parses, calls and prints; what is slow to import is import
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated
 import typer
 
 from indexer.command import HomeOption, application, print_json, run
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.progress import Progress
 from searchapp.serving import PORT
 
@@ -88,8 +89,8 @@ def evaluate_command(
     from searchapp.service import SearchService, check_mode
 
     modes = [check_mode(part.strip()) for part in mode.split(",")]
-    if not folder.is_dir():
-        raise UserError("there is no such folder", str(folder), "give a BEIR folder: queries and qrels/<split>.tsv")
+    if not os.path.isdir(folder):  # false, too, for what can be no path
+        raise UserError("there is no such folder", shown(folder), "give a BEIR folder: queries and qrels/<split>.tsv")
     service = SearchService(home)
     with closing(Progress()) as progress:
         found = evaluate(service, name, folder, split, modes, progress)

@@ -20,7 +20,7 @@ from ir_measures import AP, RR, R, nDCG
 from numpy.typing import NDArray
 
 from indexer.catalog import Catalog, Figure
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.progress import Watcher, unwatched
 from searchapp.service import Mode, SearchService
 
@@ -80,7 +80,9 @@ def evaluate(
         raise UserError("judged queries are not in the queries file", ", ".join(missing[:5]), "mend the BEIR folder")
     queries = {query: texts[query] for query in qrels}
     version = service.catalog.version(collection).number
-    scores: dict[str, ModeScores] = {mode: _measure(service, collection, queries, qrels, mode, watch) for mode in modes}
+    scores: dict[str, ModeScores] = {
+        mode: _measure(service, collection, version, queries, qrels, mode, watch) for mode in modes
+    }
     return Evaluation(collection, version, split, len(queries), scores)
 
 
@@ -96,12 +98,14 @@ def remember(catalog: Catalog, found: Evaluation, judgements: str) -> None:
 
 def read_qrels(folder: Path, split: str) -> dict[str, dict[str, int]]:
     """query id → document id → judged score, for queries with at least one relevant document, in file order."""
-    path = folder / "qrels" / f"{split}.tsv"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in (folder / "qrels").glob("*.tsv"))) or "none"
-        raise UserError("there are no judgements for this split", str(path), f"choose a split that is there: {known}")
+    files = {file.stem: file for file in sorted((folder / "qrels").glob("*.tsv"))}
+    if split not in files:  # looked up and never made into a path: a split's name leads nowhere else
+        known = ", ".join(files) or "none"
+        raise UserError(
+            "there are no judgements for this split", shown(split), f"choose a split that is there: {known}"
+        )
     qrels: dict[str, dict[str, int]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
+    with files[split].open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             qrels.setdefault(row["query-id"], {})[row["corpus-id"]] = int(row["score"])
     return {query: judged for query, judged in qrels.items() if max(judged.values()) > 0}
@@ -122,9 +126,20 @@ def bootstrap(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]
     return round(float(low), 4), round(float(high), 4)
 
 
+def _refuse_another(answered: int, number: int) -> None:
+    """Figures of two versions, kept as those of one, would be wrong for both."""
+    if answered != number:
+        raise UserError(
+            "the collection changed while it was measured",
+            f"version {number} at first, then {answered}",
+            "measure again once nothing is being published",
+        )
+
+
 def _measure(
     service: SearchService,
     collection: str,
+    number: int,
     queries: dict[str, str],
     qrels: dict[str, dict[str, int]],
     mode: Mode,
@@ -136,6 +151,7 @@ def _measure(
     began = time.perf_counter()
     for count, (query, text) in enumerate(queries.items(), 1):
         opened, ranking = service.rank(collection, text, K, mode)
+        _refuse_another(opened.version.number, number)
         ids = map(opened.version.id, ranking.rows.tolist())
         run[query] = {id: float(K - rank) for rank, id in enumerate(ids)}  # ranks, so that ties keep our order
         watch(f"evaluating {mode}", count, len(queries))

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from indexer.catalog import Catalog, VersionRow
 from indexer.encode import Encoder, load_encoder
 from indexer.encode.models import resolve
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.home import Home
 from indexer.opened import OpenVersion, Rows
 from indexer.passages import passages
 from searchapp import conditions
+from searchapp.conditions.limits import is_text
 from searchapp.conditions.rows import FoldedColumns
 
 OPEN = 8  # versions held open at once
@@ -83,6 +84,16 @@ class Opened:
         unit: NDArray[np.float32] = mean / np.linalg.norm(mean)
         return unit
 
+    def row(self, id: str) -> int:
+        """The row of the record with this id; UserError when there is none, and for what can be no id."""
+        row = self.version.row_of(id) if is_text(id) else None
+        if row is None:
+            what = f"{self.version.collection!r} has no document with this id"
+            raise UserError(
+                what, shown(id), "take an id that a search returned; a document may have been removed since"
+            )
+        return row
+
     def kept(self, name: tuple[str, ...], make: Callable[[], _Made]) -> _Made:
         """What `make` gives, made once and kept as long as the version is open: for what follows from its records alone."""
         with self._lock:
@@ -120,21 +131,28 @@ class Openings:
 
     def current(self, collection: str) -> Opened:
         """The current version of a collection, opened. DamagedError names files that are not what was published."""
-        return self.version(self._catalog.version(collection))
-
-    def version(self, row: VersionRow) -> Opened:
-        """A published version, opened."""
-        key = (row.collection, row.number, row.sha256)
+        row = self._catalog.version(collection)
         with self._lock:
-            if key not in self._versions:
-                opened = Opened(OpenVersion(self._home, *key), self)
-                for old in [other for other in self._versions if other[0] == row.collection]:
-                    del self._versions[old]
-                self._versions[key] = opened
-            self._versions.move_to_end(key)
-            while len(self._versions) > OPEN:
-                self._versions.popitem(last=False)
-            return self._versions[key]
+            while _key(row) not in self._versions:
+                row = self._catalog.version(collection)  # anew: it may be another one since we wait for the lock
+                try:
+                    self._open(row)
+                except (OSError, UserError):  # dropped while it was being opened, unless the catalog still names it
+                    if self._catalog.version(collection) == row:
+                        raise
+            self._versions.move_to_end(_key(row))
+            return self._versions[_key(row)]
+
+    def _open(self, row: VersionRow) -> None:
+        """Open a version in place of the others of its collection."""
+        if _key(row) in self._versions:
+            return
+        opened = Opened(OpenVersion(self._home, *_key(row)), self)
+        for old in [other for other in self._versions if other[0] == row.collection]:
+            del self._versions[old]
+        self._versions[_key(row)] = opened
+        while len(self._versions) > OPEN:
+            self._versions.popitem(last=False)
 
     def encoder(self, version: OpenVersion) -> Encoder:
         """The encoder for a version's queries; UserError when its model is not to be found or has changed."""
@@ -154,3 +172,7 @@ class Openings:
                 f"put the model back, or build again: indexer build SOURCE --name {version.collection} --model {name}",
             )
         return encoder
+
+
+def _key(row: VersionRow) -> tuple[str, int, str]:
+    return row.collection, row.number, row.sha256

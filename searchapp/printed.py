@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from searchapp.usecases.answers import Answer
 from searchapp.usecases.duplicates_report import DuplicateReport
 
 SHOWN = 240  # characters of a text in a terminal
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # control characters, directions
 
 
 def print_result(result: SearchResult) -> None:
@@ -20,7 +22,7 @@ def print_result(result: SearchResult) -> None:
     if not result.hits:
         print("nothing found")
     for place, hit in enumerate(result.hits, 1):
-        print(f"{place:>3}  {hit.record.title or hit.id}  [{hit.id}]")
+        print(f"{place:>3}  {_plain(hit.record.title or hit.id)}  [{_plain(hit.id)}]")
         print(f"     {_snippet(hit)}")
         print(f"     {_stages(hit)}")
     print(f"{len(result.hits)} of version {result.version} in {result.took_ms:.0f} ms")
@@ -68,19 +70,19 @@ def print_answer(answer: Answer) -> None:
     if not answer.found:
         print(f"Nothing here answers that. {answer.why} The closest texts:")
     for place, document in enumerate(answer.documents, 1):
-        print(f"{place:>3}  {document.record.title or document.id}  [{document.id}]")
+        print(f"{place:>3}  {_plain(document.record.title or document.id)}  [{_plain(document.id)}]")
         for excerpt in document.excerpts:
             start, end = (excerpt.statement.start, excerpt.statement.end) if excerpt.statement else (0, 0)
             text = document.record.text
             said = f"» {_short(text[start:end])} «" if end else _short(excerpt.passage.text)
-            print(f"     {said}  ({_place(excerpt.passage)}, {excerpt.address})")
+            print(f"     {said}  ({_place(excerpt.passage)}, {_plain(str(excerpt.address))})")
     print(f"{len(answer.documents)} of version {answer.version} in {answer.took_ms:.0f} ms")
 
 
 def print_alike(found: Sequence[Likeness]) -> None:
     """The records that say the same as a text."""
     for one in found:
-        print(f"{one.score:.2f}  {_short(one.record.title or one.record.text)}  [{one.record.id}]")
+        print(f"{one.score:.2f}  {_short(one.record.title or one.record.text)}  [{_plain(one.record.id)}]")
     print(f"{len(found)} say the same" if found else "nothing here says the same")
 
 
@@ -89,7 +91,7 @@ def print_duplicates(report: DuplicateReport, out: Path | None) -> None:
     for number, group in enumerate(report.groups, 1):
         print(f"group {number}: mean score {group.mean:.2f}, weakest {group.weakest:.2f}")
         for record in report.members(group):
-            print(f"     {_short(record.title or record.text)}  [{record.id}]")
+            print(f"     {_short(record.title or record.text)}  [{_plain(record.id)}]")
     inside = sum(len(group.members) for group in report.groups)
     print(
         f"{len(report.groups)} groups of {inside} records, out of {report.records}, at threshold {report.threshold:g}"
@@ -98,6 +100,11 @@ def print_duplicates(report: DuplicateReport, out: Path | None) -> None:
         print(f"every pair is in {out}")
 
 
+def _plain(text: str) -> str:
+    """A text without what a terminal would obey rather than show."""
+    return _OBEYED.sub(" ", text)
+
+
 def _short(text: str) -> str:
-    text = " ".join(text.split())
+    text = " ".join(_plain(text).split())
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

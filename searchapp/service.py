@@ -15,11 +15,11 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from indexer.catalog import Catalog
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.home import Home
-from indexer.opened import OpenVersion
 from indexer.progress import Watcher, unwatched
 from indexer.records import Record, as_json
+from searchapp.conditions.limits import is_text
 from searchapp.opening import Opened, Openings
 from searchapp.retrieve import Ranking, dense, hybrid, lexical, nearest
 from searchapp.schemas import Hit, Passage, SearchResult
@@ -45,7 +45,8 @@ class Likeness:
 Mode = Literal["hybrid", "dense", "lexical"]
 Where = str | Mapping[str, object] | None
 MOST = 10_000  # documents one search may ask for
-LONGEST = 100_000  # characters of a query
+LONGEST = 10_000  # characters of a query: about five times what a model reads of it and what lexical search looks up
+LONGEST_TEXT = 100_000  # characters of a text that is compared as a record is, passage by passage
 
 
 class SearchService:
@@ -61,7 +62,8 @@ class SearchService:
     ) -> SearchResult:
         """The `k` best documents for a query, among those that meet the conditions in `where`.
 
-        UserError for an unknown collection, an empty query, a k out of range, a wrong mode or a wrong condition.
+        UserError for an unknown collection, a query that is empty or longer than LONGEST, a k that is no whole number from
+        1 to MOST, a wrong mode or a wrong condition.
         """
         began = time.perf_counter()
         opened, ranking = self.rank(collection, query, k, mode, where)
@@ -86,7 +88,7 @@ class SearchService:
         check_k(k)
         opened = self.opened(collection)
         version = opened.version
-        row = _row_of(version, id)
+        row = opened.row(id)
         among = opened.among(where)
         others = np.arange(version.rows) if among is None else among
         return _result(opened, nearest(version, version.vectors_of(row), k, others[others != row]), began)
@@ -107,8 +109,8 @@ class SearchService:
 
         UserError for an unknown collection, field, order or page, and for choices that do not fit their fields.
         """
-        if query.strip():
-            check_query(query)
+        if query != "":
+            check_query(query, needed=False)
         opened = self.opened(collection)
         return browse(opened, query, where=where, chosen=chosen, facets=facets, sort=sort, page=page, per_page=per_page)
 
@@ -130,7 +132,7 @@ class SearchService:
         """The passage at an address that an answer gave, and its record; UserError when its text has changed."""
         opened = self.opened(collection)
         passage = locate(opened, address)
-        return passage, self.record(collection, Address.parse(address).id).record
+        return passage, opened.version.record(opened.row(Address.parse(address).id))
 
     def duplicates(self, collection: str, threshold: float = THRESHOLD, watch: Watcher = unwatched) -> DuplicateReport:
         """Groups of records that are the same thing, at a threshold in [0, 1] that can be moved without comparing again."""
@@ -138,7 +140,7 @@ class SearchService:
 
     def alike(self, collection: str, text: str, k: int = 10, threshold: float = THRESHOLD) -> tuple[Likeness, ...]:
         """At most `k` records that say the same as a text, best first."""
-        check_query(text)
+        check_query(text, most=LONGEST_TEXT)
         check_k(k)
         check_threshold(threshold)
         opened = self.opened(collection)
@@ -147,8 +149,8 @@ class SearchService:
 
     def record(self, collection: str, id: str) -> Hit:
         """One document by its id, with its first passage. UserError for an unknown collection or id."""
-        version = self.opened(collection).version
-        row = _row_of(version, id)
+        opened = self.opened(collection)
+        version, row = opened.version, opened.row(id)
         record, spans = version.record(row), version.spans(row)
         first = Passage.cut(record.text, spans[0].start, spans[0].end, 0, len(spans))
         return Hit(record.id, 0.0, {}, first, record)
@@ -164,34 +166,30 @@ RETRIEVALS = {"hybrid": hybrid, "dense": dense, "lexical": lexical}
 def check_mode(mode: str) -> Mode:
     """The mode itself when there is such a mode."""
     if mode not in get_args(Mode):
-        raise UserError("there is no such mode", repr(mode), f"choose one of: {', '.join(get_args(Mode))}")
+        raise UserError("there is no such mode", shown(mode), f"choose one of: {', '.join(get_args(Mode))}")
     return cast(Mode, mode)
 
 
-def check_query(query: str) -> None:
-    """Refuse what is no question: nothing at all, a lone surrogate, more than a page can hold."""
-    if not isinstance(query, str) or not query.strip():
-        raise UserError("the query is empty", repr(query), "say what you are looking for")
-    if len(query) > LONGEST:
-        raise UserError("the query is too long", f"{len(query)} characters", f"use at most {LONGEST}")
-    try:
-        query.encode()
-    except UnicodeEncodeError as error:
-        raise UserError("the query is not valid text", str(error), "remove the broken character") from None
+def check_query(query: str, *, needed: bool = True, most: int = LONGEST) -> None:
+    """Refuse what is no question: nothing at all (where one is needed), half a character, more than `most` characters."""
+    if not isinstance(query, str):
+        raise UserError("the query is not a text", shown(query), "say what you are looking for, in words")
+    if len(query) > most:
+        raise UserError("the query is too long", f"{len(query):,} characters", f"use at most {most:,}")
+    if needed and not query.strip():
+        raise UserError("the query is empty", shown(query), "say what you are looking for")
+    if not is_text(query):
+        raise UserError(
+            "the query is not valid text: it holds half a character (a lone surrogate)",
+            shown(query),
+            "write it as valid Unicode",
+        )
 
 
 def check_k(k: int) -> None:
     """Refuse a number of documents that is none."""
     if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= MOST:
-        raise UserError("k is not a number of documents", repr(k), f"give a whole number from 1 to {MOST}")
-
-
-def _row_of(version: OpenVersion, id: str) -> int:
-    row = version.row_of(id)
-    if row is None:
-        what = f"{version.collection!r} has no document with this id"
-        raise UserError(what, repr(id), "take an id that a search returned")
-    return row
+        raise UserError("k is not a number of documents", shown(k), f"give a whole number from 1 to {MOST}")
 
 
 def _result(opened: Opened, ranking: Ranking, began: float) -> SearchResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,33 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # beside another worker: threads that w
 # Deadlines would time the machine, not the code; the per-test timeout of pytest-timeout is the guard.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("project")
+
+DATABASE = os.environ.get("DATABASE") or "sqlite"
+ON_POSTGRESQL = DATABASE == "postgresql"
+_SESSION = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`DATABASE=postgresql`: one server for the session and its workers, which find it, as child processes do, by its URL."""
+    if hasattr(config, "workerinput"):
+        return
+    if DATABASE not in ("sqlite", "postgresql"):
+        raise pytest.UsageError(f"DATABASE={DATABASE}: the catalog can be on sqlite or postgresql")
+    os.environ.pop("SEARCHAPP_CATALOG", None)  # the developer's own is none of the tests' business
+    if ON_POSTGRESQL:
+        from tests.postgresql import postgresql
+
+        os.environ["SEARCHAPP_CATALOG"] = _SESSION.enter_context(postgresql()).get_uri()
+
+
+def pytest_unconfigure() -> None:
+    _SESSION.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if ON_POSTGRESQL and "sqlite" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="is about the SQLite file inside the home"))
 
 
 @pytest.fixture(scope="session")

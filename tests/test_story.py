@@ -43,6 +43,7 @@ def shop(home: Path, tiny_model: Path) -> dict[str, Any]:
     return answer(home, "indexer", "build", source, "--name", "shop", "--model", tiny_model)
 
 
+@pytest.mark.catalog
 def test_build_reports_what_it_published(shop: dict[str, Any]) -> None:
     told = {key: shop[key] for key in ("collection", "version", "records", "rejected")}
     assert told == {"collection": "shop", "version": 1, "records": 249, "rejected": {"wrong type": 1}}
@@ -61,6 +62,7 @@ def test_progress_goes_to_stderr_and_only_the_object_to_stdout(
     assert "embedding" in done.stderr
 
 
+@pytest.mark.catalog
 def test_search_answers_with_stages_passage_and_record(home: Path, shop: dict[str, Any]) -> None:
     found = answer(home, "searchapp", "search", "shop", "quiet oak lamp", "--where", "price < 100", "-k", 3)
     assert (found["collection"], found["version"], len(found["hits"])) == ("shop", 1, 3)
@@ -77,6 +79,7 @@ def test_search_shows_people_titles_and_stages(home: Path, shop: dict[str, Any])
     assert "2 of version 1 in" in shown
 
 
+@pytest.mark.catalog
 def test_evaluate_measures_every_mode(home: Path, shop: dict[str, Any]) -> None:
     folder = home.parent / "beir"
     (folder / "qrels").mkdir(parents=True)
@@ -114,6 +117,7 @@ def test_dry_run_tells_the_plan_and_writes_nothing(tmp_path: Path, tiny_model: P
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.catalog
 def test_versions_rollback_verify_and_drop(tmp_path: Path, tiny_model: Path) -> None:
     home, source = tmp_path / "home", tmp_path / "products.jsonl"
     for count in (30, 40):
@@ -149,8 +153,8 @@ def _statuses(home: Path, victim: Path) -> list[tuple[int, int]]:
     ("words", "parts"),
     [
         (("indexer", "build", "nowhere.csv", "--name", "x"), ("nothing at the source", "nowhere.csv", "do: ")),
-        (("indexer", "build", __file__, "--name", "../x"), ("cannot be used", "'../x'", "do: ")),
-        (("indexer", "build", __file__, "--name", "x", "--max-rejected", "lots"), ("not a share", "'lots'", "1%")),
+        (("indexer", "build", __file__, "--name", "../x"), ("cannot be used", '"../x"', "do: ")),
+        (("indexer", "build", __file__, "--name", "x", "--max-rejected", "lots"), ("not a share", '"lots"', "1%")),
         (
             ("indexer", "build", __file__, "--name", "x", "--fields", "a:money"),
             ("no such field type", "a:money", "number"),
@@ -158,7 +162,7 @@ def _statuses(home: Path, victim: Path) -> list[tuple[int, int]]:
         (("indexer", "show", "nothing"), ("no home here", "home", "indexer build")),
         (("searchapp", "search", "nothing", "q"), ("no home here", "home", "indexer build")),
         (("searchapp", "evaluate", "x", "nowhere"), ("no such folder", "nowhere", "BEIR")),
-        (("searchapp", "search", "x", "q", "--mode", "magic"), ("no such mode", "'magic'", "hybrid")),
+        (("searchapp", "search", "x", "q", "--mode", "magic"), ("no such mode", '"magic"', "hybrid")),
     ],
     ids=lambda value: (
         "-".join(map(str, value[:2])) if isinstance(value, tuple) and value[0] in ("indexer", "searchapp") else ""
@@ -173,6 +177,7 @@ def test_errors_say_what_is_wrong_what_was_given_and_what_to_do(
     assert all(part in done.stderr for part in parts), done.stderr
 
 
+@pytest.mark.catalog
 def test_ctrl_c_stops_with_a_sentence_and_the_next_run_finishes(tmp_path: Path, tiny_model: Path) -> None:
     home, source = tmp_path / "home", write_products(tmp_path / "products.jsonl", range(3_000))
     command = [sys.executable, "-m", "indexer.cli", "build", str(source), "--name", "shop", "--model", str(tiny_model)]

@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from indexer.errors import UserError, shown
+
 PREFIX = "f."
+DIGITS = 9  # of a number in an address: more than there are pages of anything
 
 
 def get(name: str, otherwise: str = "") -> str:
@@ -17,10 +20,15 @@ def get(name: str, otherwise: str = "") -> str:
     return str(st.query_params.get(name, otherwise))
 
 
-def number(name: str, otherwise: int = 1) -> int:
-    """A whole number of the address; what is none counts as not given."""
+def number(name: str, otherwise: int = 1, *, least: int = 0) -> int:
+    """A whole number of the address, or `otherwise` where it is not given. UserError for what is none, and below `least`."""
     given = get(name)
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else otherwise
+    if not given:
+        return otherwise
+    if not (given.isascii() and given.isdigit() and len(given) <= DIGITS and int(given) >= least):
+        todo = f"write a whole number from {least} on, of at most {DIGITS} digits, or take it out of the address"
+        raise UserError(f"{name!r} in the address is no such number", shown(given), todo)
+    return int(given)
 
 
 def change(**parts: str | int | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.records import Columns
 from searchapp.usecases.facets import Choice, Facet, FacetValue, Range
 from ui.nodes import Element, h
@@ -13,6 +13,7 @@ from ui.parts import said
 
 OPEN = 6  # facets that are open from the start
 FIRST = 8  # values of a facet that are shown before "all of them"
+LONGEST_BOUND = 400  # characters of one end of a range: a float64 written out in full has fewer
 
 
 def filters(facets: Sequence[Facet], chosen: Mapping[str, Choice]) -> Element:
@@ -34,14 +35,20 @@ def read_choices(given: Mapping[str, Sequence[str]], columns: Columns) -> dict[s
     for name, values in given.items():
         kind = columns.fields.get(name)
         if kind is None:
-            raise UserError("there is no such field", repr(name), f"choose one of: {', '.join(columns.fields)}")
+            raise UserError("there is no such field", shown(name), f"choose one of: {', '.join(columns.fields)}")
         if kind == "text":
             choices[name] = tuple(values)
         elif kind == "boolean":
-            choices[name] = tuple(value == "yes" for value in values)
+            choices[name] = tuple(_yes(name, value) for value in values)
         else:
             choices[name] = _range(name, values[-1], kind == "date")
     return choices
+
+
+def _yes(name: str, given: str) -> bool:
+    if given not in ("yes", "no"):
+        raise UserError(f"that is no value of {name!r}", shown(given), "write yes or no")
+    return given == "yes"
 
 
 def _range(name: str, given: str, dates: bool) -> Range:
@@ -52,16 +59,19 @@ def _range(name: str, given: str, dates: bool) -> Range:
         return Range(*(_bound(part, dates) for part in (low, high)))
     except ValueError:
         raise UserError(
-            f"that is no range of {name!r}", repr(given), "write it as 10..50; either end may be empty"
+            f"that is no range of {name!r}", shown(given), "write it as 10..50; either end may be empty"
         ) from None
 
 
 def _bound(given: str, dates: bool) -> float | datetime | None:
-    if not given.strip():
+    given = given.strip()
+    if not given:
         return None
+    if len(given) > LONGEST_BOUND:
+        raise ValueError
     if not dates:
         return float(given)
-    moment = datetime.fromisoformat(given.strip())
+    moment = datetime.fromisoformat(given)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from indexer.encode.card import refuse_other_than_card
 from indexer.encode.fingerprint import fingerprint
 from indexer.encode.folder import read_folder
 
@@ -66,7 +67,10 @@ def load_encoder(folder: Path, *, precision: Precision = "auto", threads: int | 
     model = read_folder(folder)
     model.refuse_broken_weights()
     from indexer.encode import packed
+    from indexer.encode.tokenizer import refuse_hostile_patterns
 
+    refuse_hostile_patterns(model.tokenizer_file)
+    refuse_other_than_card(model)
     if packed.runs(model):
         return packed.PackedEncoder(model, precision=precision, threads=threads)
     from indexer.encode import general

@@ -12,13 +12,14 @@ import json
 import re
 from pathlib import Path
 
-from indexer.encode.folder import Json, ModelFolder, Module, pooling_modes, read_folder
+from indexer.encode.folder import ModelFolder, Module, pooling_modes, read_folder
+from indexer.encode.json_file import Json, read_object, settings_in
 from indexer.encode.weights import Tensor, canonical_name
 
 _FORMAT = "searchapp model fingerprint 1"
 # Buffers that releases drop or add when saving, and BERT's pooler, which sentence embeddings never read and which is
 # filled at random when a checkpoint lacks it; heads of other tasks, which are not loaded.
-_UNREAD_TENSORS = re.compile(
+UNREAD_TENSORS = re.compile(
     r"(^|\.)(position_ids|token_type_ids|inv_freq|masked_bias)$|(^|\.)pooler\.|^(cls|lm_head|classifier)\."
 )
 # Settings of the architecture that change what the same tensors compute, with the value that saving may write down
@@ -29,6 +30,8 @@ _ARCHITECTURE: Json = {
     "activation_function": None,
     "alibi_starting_size": None,
     "attn_config": None,
+    "attn_logit_softcapping": None,
+    "chunk_size_feed_forward": 0,
     "embedding_size": None,
     "feed_forward_proj": None,
     "feed_forward_type": None,
@@ -50,6 +53,7 @@ _ARCHITECTURE: Json = {
     "num_key_value_heads": None,
     "pad_token_id": None,
     "position_embedding_type": "absolute",
+    "query_pre_attn_scalar": None,
     "relative_attention_max_distance": None,
     "relative_attention_num_buckets": None,
     "rms_norm_eps": None,
@@ -75,14 +79,25 @@ def fingerprint_of(model: ModelFolder) -> str:
     for module, weights in zip(model.modules, model.weights, strict=True):
         named = {canonical_name(tensor.name, model.config): tensor for tensor in weights.tensors}
         for name in sorted(named):
-            if not _UNREAD_TENSORS.search(name):
+            if not UNREAD_TENSORS.search(name):
                 _add_tensor(digest, f"{module.kind}/{name}", named[name])
     return digest.hexdigest()
 
 
+def fingerprint_as_opened(model: ModelFolder, tokenizer: str, padding: str) -> str:
+    """The fingerprint of a folder that another library opened. `tokenizer` is the JSON of the tokenizer that it made and
+    `padding` the side on which it pads: where its settings files made them other than tokenizer.json says, the vectors are
+    other ones too, and so is the fingerprint."""
+    plain = fingerprint_of(model)
+    made, side = _said_of_tokenizer(json.loads(tokenizer)), None if padding == "right" else padding
+    if side is None and _canonical(made) == _canonical(_tokenizer(model.tokenizer_file)):
+        return plain
+    return hashlib.sha256(_canonical([plain, made, side])).hexdigest()
+
+
 def _description(model: ModelFolder) -> Json:
     """Everything but the tensors, in one spelling for all releases."""
-    return {
+    told: Json = {
         "format": _FORMAT,
         "architecture": {
             key: model.config[key]
@@ -95,6 +110,7 @@ def _description(model: ModelFolder) -> Json:
         "max_tokens": model.max_tokens,
         "tokenizer": _tokenizer(model.tokenizer_file),
     }
+    return told | ({"truncate_dim": model.truncate_dim} if model.truncate_dim is not None else {})
 
 
 def _module_settings(module: Module) -> Json:
@@ -109,6 +125,7 @@ def _module_settings(module: Module) -> Json:
         keep = ("do_lower_case", "query_length", "document_length", "query_expansion", "module_output_name")
         settings = {key: settings.get(key) for key in keep}
         settings["module_output_name"] = settings["module_output_name"] or "token_embeddings"
+        settings |= _unusual(module.config)
     source = settings.get("module_input_name") or "sentence_embedding"
     if module.kind in ("Normalize", "Dense"):
         settings["module_input_name"] = source
@@ -118,14 +135,27 @@ def _module_settings(module: Module) -> Json:
     return {"kind": module.kind} | {key: value for key, value in settings.items() if value not in (None, False)}
 
 
+def _unusual(config: Json) -> Json:
+    """How the transformer is asked for its numbers, where that is not the usual way (which releases may write down)."""
+    output = [value for key, value in settings_in(config.get("modality_config")) if key == "method_output_name"]
+    found = {
+        "transformer_task": (config.get("transformer_task"), "feature-extraction"),
+        "processing_kwargs": (config.get("processing_kwargs"), {}),
+        "method_output_name": (output, ["last_hidden_state"]),
+    }
+    return {key: value for key, (value, usual) in found.items() if value and value != usual}
+
+
 def _tokenizer(file: Path) -> object:
+    return _said_of_tokenizer(read_object(file)) if file.is_file() else None
+
+
+def _said_of_tokenizer(tokenizer: Json) -> Json:
     """What of tokenizer.json decides the tokens, in one spelling for all releases: without the decoder, without the
     truncation and padding its last user left in it."""
-    if not file.is_file():
-        return None
-    tokenizer = json.loads(file.read_text("utf-8"))
-    model = dict(tokenizer.get("model") or {})
-    if "merges" in model:  # older releases write a pair as "a b", newer ones as ["a", "b"]
+    found = tokenizer.get("model")
+    model = dict(found) if isinstance(found, dict) else {}
+    if isinstance(model.get("merges"), list):  # older releases write a pair as "a b", newer ones as ["a", "b"]
         model["merges"] = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
     dropped = ("truncation", "padding", "decoder")
     kept = {key: value for key, value in tokenizer.items() if key not in dropped} | {"model": _said(model)}

@@ -1,7 +1,6 @@
 """What a sentence-transformers folder says about itself, read without sentence-transformers.
 
-`read_folder` refuses, naming the file, whatever could run code or reach outside the folder: pickled weights, custom
-module types, `auto_map`, links that leave the folder, adapters that name another model. What is left is data:
+`read_folder` refuses, naming the file, whatever could run code or reach outside the folder (`refused`). What is left is data:
 the chain of modules, the pooling, the prompts and the longest input, in one form whichever release wrote the folder
 (releases before 5.5 keep `max_seq_length` in sentence_bert_config.json, later ones `model_max_length` in
 tokenizer_config.json).
@@ -9,17 +8,18 @@ tokenizer_config.json).
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from indexer.encode.json_file import Json, read_list, read_object
+from indexer.encode.refused import refuse_adapter, refuse_code, refuse_module, refuse_pickles, refuse_strange_files
 from indexer.encode.weights import Weights
 from indexer.errors import UserError
 
-Json = dict[str, object]
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.h5", "*.joblib")
+_PLACE = re.compile(r"[\w./-]{0,200}")  # where a module lies in the folder
 _OLD_POOLING = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -48,6 +48,7 @@ class ModelFolder:
     config: Json  # config.json of the transformer
     prompts: Mapping[str, str]
     default_prompt: str | None
+    truncate_dim: object = None  # a length that vectors are cut to
 
     @property
     def pooling(self) -> tuple[str, ...]:
@@ -72,7 +73,10 @@ class ModelFolder:
         widths = ("out_features", "embedding_dimension", "word_embedding_dimension")
         named = [module.config.get(key) for module in self.modules for key in widths]
         modes = len(self.pooling) if not any(module.config.get("out_features") for module in self.modules) else 1
-        return modes * int(str([width for width in [self.config.get("hidden_size"), *named] if width][-1]))
+        found = [width for width in [self.config.get("hidden_size"), *named] if isinstance(width, int) and width > 0]
+        if not found:
+            raise UserError("The model does not say how long its vectors are.", self.path, "Save the model again.")
+        return modes * found[-1]
 
     @property
     def tokenizer_file(self) -> Path:
@@ -82,7 +86,7 @@ class ModelFolder:
     def max_tokens(self) -> int | None:
         """Tokens of the longest input, special tokens included; None where the folder sets no limit."""
         positions = self.config.get("max_position_embeddings")
-        tokenizer = _read_json(self.modules[0].path / "tokenizer_config.json")
+        tokenizer = read_object(self.modules[0].path / "tokenizer_config.json")
         named = self.modules[0].config.get("max_seq_length") or tokenizer.get("model_max_length")
         limits = [int(n) for n in (named, positions) if isinstance(n, int | float) and 0 < n < 10**9]
         return min(limits, default=None)
@@ -113,19 +117,20 @@ def read_folder(folder: Path) -> ModelFolder:
             folder,
             "Give a folder written by SentenceTransformer.save_pretrained, or the name `minilm`.",
         )
-    _refuse_links_outside(folder)
-    modules = tuple(_module(folder, entry, modules_file) for entry in _read_list(modules_file))
-    if not modules:
-        raise UserError("The model's chain of modules is empty.", modules_file, "Save the model again.")
+    refuse_strange_files(folder)
+    modules = _chain(folder, modules_file)
     for file in sorted(folder.rglob("*.json")):
         refuse_code(file)
-    settings = _read_json(folder / "config_sentence_transformers.json")
+    for module in modules:
+        refuse_adapter(module.path)
+    settings = read_object(folder / "config_sentence_transformers.json")
     return ModelFolder(
         path=folder,
         modules=modules,
-        config=_read_json(modules[0].path / "config.json"),
+        config=read_object(modules[0].path / "config.json"),
         prompts=_prompts(settings),
         default_prompt=_text_or_none(settings.get("default_prompt_name")),
+        truncate_dim=settings.get("truncate_dim"),
     )
 
 
@@ -136,12 +141,13 @@ def read_transformer(folder: Path) -> ModelFolder:
         if not (folder / name).is_file():
             todo = "Save model and tokenizer with save_pretrained(folder), or give the name `minilm`."
             raise UserError(f"This is not a Hugging Face model's folder: it has no {name}.", folder, todo)
-    _refuse_links_outside(folder)
-    _refuse_pickles(folder)
+    refuse_strange_files(folder)
+    refuse_pickles(folder)
     for file in sorted(folder.rglob("*.json")):
         refuse_code(file)
+    refuse_adapter(folder)
     modules = (Module("Transformer", folder, {}), Module("Pooling", folder / "1_Pooling", {"pooling_mode": "mean"}))
-    return ModelFolder(folder, modules, _read_json(folder / "config.json"), prompts={}, default_prompt=None)
+    return ModelFolder(folder, modules, read_object(folder / "config.json"), prompts={}, default_prompt=None)
 
 
 def pooling_modes(config: Json) -> tuple[str, ...]:
@@ -154,63 +160,27 @@ def pooling_modes(config: Json) -> tuple[str, ...]:
     return tuple(mode for key, mode in _OLD_POOLING.items() if config.get(key)) or ("mean",)
 
 
+def _chain(folder: Path, source: Path) -> tuple[Module, ...]:
+    entries = read_list(source)
+    if not entries:
+        raise UserError("The model's chain of modules is empty.", source, "Save the model again.")
+    names = [str(entry.get("name")) for entry in entries if isinstance(entry, dict)]
+    if len(set(names)) < len(entries):  # sentence-transformers would keep the last of them only
+        raise UserError("Two modules of this model have one name.", source, "Save the model again.")
+    return tuple(_module(folder, entry, source) for entry in entries)
+
+
 def _module(folder: Path, entry: object, source: Path) -> Module:
     given = entry if isinstance(entry, dict) else {}
     kind, inside = str(given.get("type", "")), str(given.get("path", ""))
-    if not kind.startswith("sentence_transformers."):
-        raise UserError(
-            f"A module of this model is code of its own, which is never run: {kind or entry!r}.",
-            source,
-            "Use a model whose modules all come from sentence-transformers.",
-        )
+    refuse_module(kind, source)
     path = folder / inside
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not _PLACE.fullmatch(inside) or not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"A module lies outside the model's folder: {inside!r}.", source, "Copy it into the folder.")
     for place in [path] if path == folder else [path, *path.rglob("*/")]:  # a Router keeps its modules in folders below
-        _refuse_pickles(place)
+        refuse_pickles(place)
     config_name = "sentence_bert_config.json" if kind.endswith(".Transformer") else "config.json"
-    return Module(kind.rsplit(".", 1)[-1], path, _read_json(path / config_name))
-
-
-def _refuse_links_outside(folder: Path) -> None:
-    inside = folder.resolve()
-    for file in sorted(folder.rglob("*")):
-        if file.is_symlink() and not file.resolve().is_relative_to(inside):
-            raise UserError(
-                "A link leads out of the model's folder.", file, "Copy the folder with its links followed: cp -rL."
-            )
-
-
-def _refuse_pickles(path: Path) -> None:
-    """Pickled weights run code when opened. They may lie beside safetensors, which then are what is read."""
-    if any(path.glob("*.safetensors")):
-        return
-    for pattern in _PICKLES:
-        for file in sorted(path.glob(pattern)):
-            raise UserError(
-                "These weights are pickled, and opening a pickle can run code.",
-                file,
-                "Save the model again as safetensors: SentenceTransformer.save_pretrained(folder).",
-            )
-
-
-def refuse_code(file: Path) -> None:
-    """Settings that make a loader import code from the folder or fetch another model."""
-    if file.name in ("tokenizer.json", "vocab.json"):
-        return
-    settings = _parse(file)
-    if not isinstance(settings, dict):
-        return
-    todo = "Use a model that needs no code of its own; merge adapters into the model before saving it."
-    for key in ("auto_map", "base_model_name_or_path", "tokenizer_name_or_path"):
-        if settings.get(key):
-            raise UserError(f"{file.name} sets {key!r}: code or weights from outside the folder.", file, todo)
-    activation = settings.get("activation_function")
-    if isinstance(activation, str) and "." in activation and not activation.startswith("torch.nn."):
-        raise UserError(f"The activation {activation!r} is not one of torch.nn.", file, todo)
-    kinds = settings.get("types")
-    if isinstance(kinds, dict) and not all(str(kind).startswith("sentence_transformers.") for kind in kinds.values()):
-        raise UserError("A routed module of this model is code of its own.", file, todo)
+    return Module(kind.rsplit(".", 1)[-1], path, read_object(path / config_name))
 
 
 def _prompts(settings: Json) -> dict[str, str]:
@@ -220,26 +190,3 @@ def _prompts(settings: Json) -> dict[str, str]:
 
 def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _read_json(file: Path) -> Json:
-    if not file.is_file():
-        return {}
-    found = _parse(file)
-    if not isinstance(found, dict):
-        raise UserError(f"{file.name} is not a JSON object.", file, "Save or download the model again.")
-    return found
-
-
-def _read_list(file: Path) -> list[object]:
-    found = _parse(file)
-    if not isinstance(found, list):
-        raise UserError(f"{file.name} is not a JSON list.", file, "Save or download the model again.")
-    return found
-
-
-def _parse(file: Path) -> object:
-    try:
-        return json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"{file.name} cannot be read: {error}.", file, "Save or download the model again.") from error

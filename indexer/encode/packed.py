@@ -22,10 +22,13 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from indexer.encode.bert_shape import BertShape
 from indexer.encode.fingerprint import fingerprint_of
 from indexer.encode.folder import ModelFolder
 from indexer.encode.linear import Linear, resolve_precision
+from indexer.encode.sound import try_out
 from indexer.encode.threads import usable_cores
+from indexer.encode.tokenizer import open_tokenizer
 from indexer.encode.weights import read_tensors
 
 _PACK_TOKENS = 1024  # ours: single layers took longer per token from 2 048 on; whole packs were not swept
@@ -70,14 +73,12 @@ class PackedEncoder:
         self.threads = threads or usable_cores()
         self._prompts = (model.query_prompt, model.document_prompt)
         self._bert = Bert.load(model, torch.bfloat16 if self.precision == "bf16" else torch.float32)
-        self.dim = self._bert.hidden
-        self.tokenizer = Tokenizer.from_file(str(model.tokenizer_file))
-        self.tokenizer.no_truncation()
-        self.tokenizer.no_padding()
+        self.tokenizer = open_tokenizer(model.tokenizer_file, len(self._bert.words))
         prompt = self.tokenizer.encode(model.document_prompt, add_special_tokens=False)
         self.document_tokens = self.max_tokens - len(prompt.ids)
         self._truncating = Tokenizer.from_str(self.tokenizer.to_str())
         self._truncating.enable_truncation(self.max_tokens)
+        self.dim = try_out(self._encode, model.path)
 
     def encode_query(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors [n, dim] of queries, with the model's query prompt before each."""
@@ -88,7 +89,7 @@ class PackedEncoder:
         return self._encode(texts, self._prompts[1])
 
     def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
-        vectors = np.empty((len(texts), self.dim), np.float32)
+        vectors = np.empty((len(texts), self._bert.hidden), np.float32)
         for start in range(0, len(texts), _WINDOW):
             window = [prompt + text for text in texts[start : start + _WINDOW]]
             ids = [encoding.ids for encoding in self._truncating.encode_batch_fast(window)]
@@ -170,18 +171,19 @@ class Bert:
 
     @classmethod
     def load(cls, model: ModelFolder, dtype: torch.dtype) -> Bert:
-        """Read the weights; `dtype` is what the matrix products run in."""
+        """Read the weights; `dtype` is what the matrix products run in. UserError for weights that are not the config's."""
         tensors = {name: tensor.to(dtype) for name, tensor in read_tensors(model.weights[0], model.config)}
+        shape = BertShape.of(model.config, model.path / "config.json")
+        shape.refuse_others(tensors, model)
         activation = _ACTIVATIONS[str(model.config.get("hidden_act", "gelu"))]
-        count = int(str(model.config["num_hidden_layers"]))
-        types = tensors["embeddings.token_type_embeddings.weight"]
         return cls(
             words=tensors["embeddings.word_embeddings.weight"],
-            positions=tensors["embeddings.position_embeddings.weight"] + types[0],
+            positions=tensors["embeddings.position_embeddings.weight"]
+            + tensors["embeddings.token_type_embeddings.weight"][0],
             embedding_norm=_norm(tensors, "embeddings.LayerNorm"),
-            layers=tuple(_layer(tensors, f"encoder.layer.{n}.", activation) for n in range(count)),
-            heads=int(str(model.config["num_attention_heads"])),
-            eps=float(str(model.config.get("layer_norm_eps", 1e-12))),
+            layers=tuple(_layer(tensors, f"encoder.layer.{n}.", activation) for n in range(shape.layers)),
+            heads=shape.heads,
+            eps=shape.eps,
             pooling=model.pooling[0],
         )
 

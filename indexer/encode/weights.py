@@ -7,16 +7,18 @@ has no type for. Format: huggingface/safetensors, README "Format".
 
 from __future__ import annotations
 
-import json
+import math
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.encode.json_file import parse_json, read_object
 from indexer.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _LARGEST_HEADER = 100_000_000  # the format's own limit
 _CHUNK = 1 << 22  # bytes looked at in one go
+_BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "U32": 4, "I32": 4, "U64": 8, "I64": 8}
+_BYTES |= {"F16": 2, "BF16": 2, "F32": 4, "F64": 8}
 # Exponent all ones means NaN or infinity: the type to view the bytes as, and the exponent's mask.
 _EXPONENTS = {
     "F64": (np.uint64, 0x7FF0_0000_0000_0000),
@@ -75,8 +79,13 @@ class Weights:
         """Tensors of every `*.safetensors` directly in `folder`: the single file, or its shards."""
         single = folder / "model.safetensors"
         files = [single] if single.is_file() else sorted(folder.glob("model-*-of-*.safetensors"))
-        tensors = [tensor for file in files for tensor in _header(file)]
-        return cls(tuple(sorted(tensors, key=lambda tensor: tensor.name)))
+        if not single.is_file():
+            _refuse_other_shards(folder, files)
+        tensors = sorted((tensor for file in files for tensor in _header(file)), key=lambda tensor: tensor.name)
+        for one, two in pairwise(tensors):
+            if one.name == two.name:
+                raise _damaged(two.file, f"another file holds the tensor {two.name!r} too")
+        return cls(tuple(tensors))
 
     @property
     def files(self) -> list[Path]:
@@ -121,18 +130,49 @@ def _header(file: Path) -> list[Tensor]:
         if size < 8 or length > min(size - 8, _LARGEST_HEADER):
             raise _damaged(file, "its header is longer than the file")
         try:
-            header = json.loads(stream.read(length))
+            header = parse_json(stream.read(length))
+            if not isinstance(header, dict):
+                raise ValueError("its header is not a JSON object")
             header.pop("__metadata__", None)
-            return [_tensor(file, name, entry, 8 + length, size) for name, entry in header.items()]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _damaged(file, str(error)) from error
+            tensors = [_tensor(file, name, entry, 8 + length) for name, entry in header.items()]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise _damaged(file, f"its header is not sound ({error})") from error
+    _refuse_gaps(file, tensors, 8 + length, size)
+    return tensors
 
 
-def _tensor(file: Path, name: str, entry: dict[str, list[int]], offset: int, size: int) -> Tensor:
+def _tensor(file: Path, name: str, entry: Any, offset: int) -> Tensor:
     start, end = entry["data_offsets"]
-    if not 0 <= start <= end <= size - offset:
-        raise _damaged(file, f"tensor {name!r} lies outside the file")
-    return Tensor(name, str(entry["dtype"]), tuple(entry["shape"]), file, offset + start, offset + end)
+    shape = tuple(entry["shape"])
+    if not all(type(number) is int and number >= 0 for number in (start, end, *shape)):
+        raise ValueError(f"tensor {name!r} has numbers that are none")
+    if entry["dtype"] not in _BYTES:
+        raise ValueError(f"tensor {name!r} holds numbers of a type that is not known here")
+    if end - start != math.prod(shape) * _BYTES[entry["dtype"]]:
+        raise ValueError(f"tensor {name!r} does not have the bytes of its shape")
+    return Tensor(name, entry["dtype"], shape, file, offset + start, offset + end)
+
+
+def _refuse_gaps(file: Path, tensors: Sequence[Tensor], first: int, size: int) -> None:
+    """Tensors fill the file one after the other: none shares bytes with another, and no byte is nobody's."""
+    at = first
+    for tensor in sorted(tensors, key=lambda tensor: (tensor.start, tensor.end)):
+        if tensor.end > size:
+            raise _damaged(file, f"tensor {tensor.name!r} lies outside the file")
+        if tensor.start != at:
+            raise _damaged(file, f"tensor {tensor.name!r} does not begin where the one before it ends")
+        at = tensor.end
+    if at != size:
+        raise _damaged(file, "it is longer than its tensors")
+
+
+def _refuse_other_shards(folder: Path, files: Sequence[Path]) -> None:
+    """transformers reads the shards that the list names, so it must name those that are checked here."""
+    index = folder / "model.safetensors.index.json"
+    places = read_object(index).get("weight_map")
+    named = {str(place) for place in places.values()} if isinstance(places, dict) else set()
+    if index.is_file() and named != {file.name for file in files}:
+        raise UserError("The list of weight files does not name those in the folder.", index, "Copy the model again.")
 
 
 def _damaged(file: Path, why: str) -> UserError:

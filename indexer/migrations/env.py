@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from indexer.catalog import METADATA
+from indexer.catalog_tables import METADATA
 
 connection = context.config.attributes["connection"]
 # SQLite cannot alter a table in place; `render_as_batch` lets one migration serve both databases.

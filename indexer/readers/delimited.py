@@ -35,6 +35,21 @@ def read_tsv(source: Path) -> Iterator[Row | Rejection]:
     return _rows(source, lines(source), "\t", quoted=_is_quoted(source))
 
 
+def csv_columns(source: Path) -> Iterator[Row]:
+    """The columns of a CSV, as one row: name → "any", for a file of texts does not tell what a column holds."""
+    return _columns(source, ",", quoted=True)
+
+
+def tsv_columns(source: Path) -> Iterator[Row]:
+    """The columns of a TSV, as `csv_columns` gives them."""
+    return _columns(source, "\t", quoted=_is_quoted(source))
+
+
+def _columns(source: Path, delimiter: str, *, quoted: bool) -> Iterator[Row]:
+    _, _, header = _begun(source, lines(source), delimiter, quoted=quoted)
+    yield Row(source.name, 1, dict.fromkeys(header, "any"))
+
+
 def _is_quoted(source: Path) -> bool:
     """Whether quotes mean something in a TSV, by its beginning."""
     beginning, size = [], 0
@@ -59,14 +74,7 @@ def _outcome(source: Path, beginning: list[tuple[int, bytes] | Rejection], *, qu
 def _rows(
     source: Path, content: Iterator[tuple[int, bytes] | Rejection], delimiter: str, *, quoted: bool
 ) -> Iterator[Row | Rejection]:
-    # The limit is the csv module's own global; ours on whole records is what counts.
-    csv.field_size_limit(max(csv.field_size_limit(), LARGEST))
-    feed = _Feed(source.name, content)
-    if quoted:
-        records = csv.reader(feed, delimiter=delimiter, strict=True)
-    else:
-        records = csv.reader(feed, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
-    header = _header(feed, records, source)
+    feed, records, header = _begun(source, content, delimiter, quoted=quoted)
     while True:
         try:
             cells = feed.record(records)
@@ -80,6 +88,20 @@ def _rows(
             return
         else:
             yield Row(feed.file, feed.taken[0][0], dict(zip(header, cells, strict=True)))
+
+
+def _begun(
+    source: Path, content: Iterator[tuple[int, bytes] | Rejection], delimiter: str, *, quoted: bool
+) -> tuple[_Feed, Iterator[list[str]], list[str]]:
+    """What the records are taken from, and the header that came before them."""
+    # The limit is the csv module's own global; ours on whole records is what counts.
+    csv.field_size_limit(max(csv.field_size_limit(), LARGEST))
+    feed = _Feed(source.name, content)
+    if quoted:
+        records = csv.reader(feed, delimiter=delimiter, strict=True)
+    else:
+        records = csv.reader(feed, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    return feed, records, _header(feed, records, source)
 
 
 def _header(feed: _Feed, records: Iterator[list[str]], source: Path) -> list[str]:

@@ -135,4 +135,4 @@ KINDS: Mapping[str, str] = {
     ".pdf": "pdf",
 }
 
-PIECES: Mapping[str, Callable[[Path], Iterator[Row | Rejection]]] = {"html": read_html, "pdf": read_pdf}
+DOCUMENTS: Mapping[str, Callable[[Path], Iterator[Row | Rejection]]] = {"html": read_html, "pdf": read_pdf}

@@ -37,6 +37,30 @@ def read_parquet(source: Path) -> Iterator[Row | Rejection]:
                 number += batch.num_rows
 
 
+def parquet_columns(source: Path) -> Iterator[Row]:
+    """The columns of a Parquet file, as one row: name → what its cells become."""
+    with _refused(source):
+        yield Row(source.name, 0, {column.name: _kind(column.type) for column in _opened(source).schema_arrow})
+
+
+def _kind(type: Any) -> str:
+    """The kind of value that cells of an Arrow type become; types that become the same kind are as good as one."""
+    import pyarrow.types as types
+
+    if types.is_dictionary(type):
+        return _kind(type.value_type)
+    for kind, of_that_kind in (
+        ("any", types.is_null),
+        ("text", lambda one: types.is_string(one) or types.is_large_string(one)),
+        ("number", lambda one: types.is_integer(one) or types.is_floating(one)),
+        ("date", lambda one: types.is_date(one) or types.is_timestamp(one)),
+        ("structure", types.is_nested),
+    ):
+        if of_that_kind(type):
+            return kind
+    return str(type)
+
+
 def rows_of(batch: Any, shown: str, before: int, classes: Classes, growth: Growth) -> Iterator[Row | Rejection]:
     """The rows of a record batch, numbered after the `before` rows that came before it; one at a time in memory."""
     columns = list(zip(batch.schema.names, batch.columns, strict=True))

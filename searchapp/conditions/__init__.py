@@ -33,7 +33,8 @@ What it means:
 - Dates are instants in UTC. A plain date is the whole UTC day: `= 2024-01-31` is any time of it, `<=` and `between`
   include it, `<` ends before it and `>` begins after it.
 
-Limits, refused with a `UserError`: 64 KiB of text, 64 levels of nesting, 1 000 tests, 10 000 values in one `in`.
+Limits, refused with a `UserError`: 64 KiB of text, 64 levels of nesting, 1 000 tests, 10 000 values in all lists together, and, where
+JSON comes parsed, 500 000 characters in all its texts together.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NoReturn, cast
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.records import Columns
 from searchapp.conditions.limits import (
     MAX_PREDICATES,
@@ -20,8 +20,8 @@ from searchapp.conditions.limits import (
     check_count,
     check_depth,
     check_length,
+    check_total,
     check_values,
-    shown,
 )
 from searchapp.conditions.literals import read_number
 from searchapp.conditions.tokens import caret
@@ -84,7 +84,7 @@ def to_json(condition: Condition) -> dict[str, object]:
 
 class _Reader:
     def __init__(self, columns: Columns) -> None:
-        self.keys, self.predicates = keys_of(columns), 0
+        self.keys, self.predicates, self.values, self.characters = keys_of(columns), 0, 0, 0
 
     def condition(self, source: object, path: str, depth: int) -> Condition:
         check_depth(depth, _given(path, source))
@@ -134,13 +134,19 @@ class _Reader:
             return ()
         raw, path = source["value"], _join(path, "value")
         if op not in ("in", "between"):
-            return (typed(key, raw, _given(path, raw)),)
+            return (self._value(key, raw, path),)
         if not isinstance(raw, list) or (op == "between" and len(raw) != 2):
             raise _refusal(
                 f'"{op}" needs a list', path, raw, "give [low, high]" if op == "between" else "give [value, ...]"
             )
-        check_values(len(raw), _given(path, raw))
-        return tuple(typed(key, value, _given(f"{path}[{place}]", value)) for place, value in enumerate(raw))
+        self.values += len(raw)
+        check_values(self.values, _given(path, raw))
+        return tuple(self._value(key, value, f"{path}[{place}]") for place, value in enumerate(raw))
+
+    def _value(self, key: Key, raw: object, path: str) -> Value:
+        self.characters += len(raw) if isinstance(raw, str) else 0
+        check_total(self.characters, _given(path, raw))
+        return typed(key, raw, _given(path, raw))
 
 
 def _test(test: Predicate, op: str) -> dict[str, object]:

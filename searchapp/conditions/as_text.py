@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.records import Columns
-from searchapp.conditions.limits import Given, check_count, check_depth, check_length, check_values, shown
+from searchapp.conditions.limits import Given, check_count, check_depth, check_length, check_values
 from searchapp.conditions.tokens import (
     Token,
     place,
@@ -72,7 +72,7 @@ def to_text(condition: Condition) -> str:
 
 class _Reader:
     def __init__(self, text: str, columns: Columns) -> None:
-        self.text, self.keys, self.predicates = text, keys_of(columns), 0
+        self.text, self.keys, self.predicates, self.values = text, keys_of(columns), 0, 0
         self.tokens = scan(text)
         self.token = next(self.tokens)
 
@@ -159,12 +159,16 @@ class _Reader:
         self._need("(", '"in" stands without a list')
         if self._take(")"):
             return ()
-        values = [self._value(key)]
+        values = [self._listed(key)]
         while self._take(","):
-            check_values(len(values) + 1, self._here())
-            values.append(self._value(key))
+            values.append(self._listed(key))
         self._need(")", "the list of values is not closed")
         return tuple(values)
+
+    def _listed(self, key: Key) -> Value:
+        self.values += 1
+        check_values(self.values, self._here())
+        return self._value(key)
 
     def _value(self, key: Key) -> Value:
         given = self._here()

@@ -7,8 +7,8 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from indexer.errors import UserError
-from searchapp.conditions.limits import Given, shown
+from indexer.errors import UserError, shown
+from searchapp.conditions.limits import Given
 
 DATE_LOOKS = "2024-01-31 or 2024-01-31T10:00:00Z"
 _DATE = re.compile(

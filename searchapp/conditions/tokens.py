@@ -11,8 +11,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from indexer.errors import UserError
-from searchapp.conditions.limits import Given, check_characters, shown
+from indexer.errors import UserError, shown
+from searchapp.conditions.limits import Given, check_characters
 from searchapp.conditions.literals import read_date, read_number
 from searchapp.conditions.typed import Value
 

@@ -14,9 +14,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, TypeAlias, cast, get_args
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.records import Columns, FieldType
-from searchapp.conditions.limits import Given, check_characters, check_depth, shown
+from searchapp.conditions.limits import Given, check_characters, check_depth
 from searchapp.conditions.literals import DATE_LOOKS, read_date
 
 Value: TypeAlias = str | int | float | bool | date  # date: a whole UTC day; datetime (a date, too): an instant in UTC
@@ -172,7 +172,8 @@ def _is_number(raw: object) -> bool:
 def _finite(key: Key, raw: object, given: Given) -> int | float:
     """An int stays exact; a decimal becomes the nearest float, on whole numbers only if that changes no comparison."""
     number = cast(Decimal, raw)  # or an int or a float: all three compare with each other exactly
-    if not abs(number) <= sys.float_info.max:  # NaN, too
+    most = sys.float_info.max
+    if (isinstance(raw, Decimal) and raw.is_nan()) or not -most <= number <= most:  # a float that is NaN, too
         raise UserError(
             "the number is beyond what a float64 can hold", given(), "write a number between -1e308 and 1e308"
         )

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.opened import OpenVersion, Rows
 from indexer.passages import Span
 from indexer.records import Record, as_json
@@ -33,6 +33,7 @@ from searchapp.usecases.words import Words
 PASSAGES = 3  # of one document
 NEARLY = 0.95  # of the best passage's cosine makes another passage of the document worth showing
 DIGEST = 12  # hexadecimal digits of a passage's digest in its address
+_PLACE = re.compile(rf"(\d{{1,9}})-(\d{{1,9}}):([0-9a-f]{{{DIGEST}}})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,11 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Address:
         """The inverse of `str`. UserError for what is no address."""
-        found = re.fullmatch(rf"(.+):(\d{{1,9}})-(\d{{1,9}}):([0-9a-f]{{{DIGEST}}})", text, re.DOTALL | re.ASCII)
-        if found is None:
-            raise UserError("this is not the address of a passage", repr(text), "take the address that an answer gave")
-        return cls(found[1], int(found[2]), int(found[3]), found[4])
+        id, *place = text.rsplit(":", 2) if isinstance(text, str) else ("",)
+        found = _PLACE.fullmatch(":".join(place))
+        if not id or found is None:
+            raise UserError("this is not the address of a passage", shown(text), "take the address that an answer gave")
+        return cls(id, int(found[1]), int(found[2]), found[3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,17 @@ def around(opened: Opened, id: str, ordinal: int, before: int = 1, after: int = 
 
     One piece of the record's text; its ordinal is that of its first passage. UserError for an unknown id or ordinal.
     """
-    if min(before, after) < 0:
-        raise UserError("a number of passages cannot be negative", f"{before} before, {after} after", "give 0 or more")
-    row = _row(opened.version, id)
+    for count in (before, after):
+        if not _is_number(count) or count < 0:
+            raise UserError(
+                "a number of passages is a whole number and cannot be negative", shown(count), "give 0 or more"
+            )
+    row = opened.row(id)
     spans = opened.version.spans(row)
-    if not 0 <= ordinal < len(spans):
-        raise UserError(f"{id!r} has no such passage", ordinal, f"give a number from 0 to {len(spans) - 1}")
+    if not _is_number(ordinal) or not 0 <= ordinal < len(spans):
+        raise UserError(
+            f"{shown(id)} has no such passage", shown(ordinal), f"give a whole number from 0 to {len(spans) - 1}"
+        )
     first, last = max(0, ordinal - before), min(len(spans) - 1, ordinal + after)
     text, start, end = opened.version.record(row).text, spans[first].start, spans[last].end
     return Passage.cut(text, start, end, first, len(spans))
@@ -145,13 +152,13 @@ def locate(opened: Opened, address: Address | str) -> Passage:
     Found wherever the record still holds the same words at the same place, even when passages are now cut otherwise;
     the ordinal is that of the passage now holding its beginning. UserError when the record is gone or its text changed.
     """
-    address = Address.parse(address) if isinstance(address, str) else address
-    row = _row(opened.version, address.id)
+    address = address if isinstance(address, Address) else Address.parse(address)
+    row = opened.row(address.id)
     record, spans = opened.version.record(row), opened.version.spans(row)
     if Address.of(record, address.start, address.end) != address:
         raise UserError(
-            f"the text of {address.id!r} has changed since this link was made",
-            str(address),
+            f"the text of {shown(address.id)} has changed since this link was made",
+            shown(str(address)),
             "ask again, or open the document and look for the passage",
         )
     starts = np.array([span.start for span in spans])
@@ -159,11 +166,8 @@ def locate(opened: Opened, address: Address | str) -> Passage:
     return Passage.cut(record.text, address.start, address.end, ordinal, len(spans))
 
 
-def _row(version: OpenVersion, id: str) -> int:
-    row = version.row_of(id)
-    if row is None:
-        raise UserError(f"{version.collection!r} has no document with this id", repr(id), "it may have been removed")
-    return row
+def _is_number(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
 
 
 def _documents(

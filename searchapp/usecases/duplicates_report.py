@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.progress import Watcher, unwatched
 from indexer.records import Record
 from searchapp.opening import Opened
@@ -69,4 +69,4 @@ def find_duplicates(opened: Opened, threshold: float = THRESHOLD, watch: Watcher
 def check_threshold(threshold: float) -> None:
     """Refuse what no score can reach or fall short of."""
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-        raise UserError("that is no threshold", repr(threshold), "give a number from 0 to 1")
+        raise UserError("that is no threshold", shown(threshold), "give a number from 0 to 1")

@@ -11,18 +11,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from indexer.cells import safe_cell
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.files import writing
 from indexer.opened import OpenVersion
+from searchapp.conditions.limits import is_text
 from searchapp.usecases.differences import differing_fields, fields_as_json
 from searchapp.usecases.duplicates_groups import Group
 from searchapp.usecases.pairs import Pairs
 
 Row = dict[str, object]
+LONGEST_NAME = 200  # bytes: file systems take 255, and the file stands under a longer name until it is whole
 COLUMNS = (
     "group", "id_a", "id_b", "score", "dense", "words", "fields", "numbers_differ", "opposite",
     "differing_fields", "title_a", "title_b", "text_a", "text_b",
@@ -69,20 +72,29 @@ def as_csv(found: Iterable[Row]) -> Iterator[str]:
 
 
 def check_target(path: Path) -> None:
-    """UserError where `write` would not know the format, or there is no folder to write in."""
+    """UserError where `write` would not know the format, or could not write: before minutes of work, not after them."""
     if path.suffix.lower() not in WRITERS:
-        raise UserError(
-            "that is no kind of file to export to", str(path), f"name a file ending in {' or '.join(WRITERS)}"
-        )
-    if not path.absolute().parent.is_dir():
-        raise UserError("there is no folder for this file", str(path), "make the folder first, or name another")
+        todo = f"name a file ending in {' or '.join(WRITERS)}"
+        raise UserError("that is no kind of file to export to", shown(path), todo)
+    if not os.path.isdir(path.absolute().parent):  # false, too, for what can be no path
+        raise UserError("there is no folder for this file", shown(path), "make the folder first, or name another")
+    if os.path.isdir(path):
+        raise UserError("a folder has this name", shown(path), "name a file that does not exist yet")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise UserError("nothing can be written in this folder", shown(path), "name another, or ask who owns it")
+    if "\0" in path.name or not is_text(path.name) or len(path.name.encode()) > LONGEST_NAME:
+        todo = f"use at most {LONGEST_NAME} bytes of UTF-8, none of them zero"
+        raise UserError("that can be no name of a file", shown(path), todo)
 
 
 def write(path: Path, found: Iterable[Row]) -> None:
-    """Write rows to a .csv or .jsonl file, whole or not at all."""
-    with writing(path) as file:
-        for line in WRITERS[path.suffix.lower()](found):
-            file.write(line.encode())
+    """Write rows to a .csv or .jsonl file, whole or not at all. UserError where the disk refuses."""
+    try:
+        with writing(path) as file:
+            for line in WRITERS[path.suffix.lower()](found):
+                file.write(line.encode())
+    except OSError as error:
+        raise UserError("the file cannot be written", shown(path), f"name another ({error.strerror})") from None
 
 
 def _cell(value: object) -> object:

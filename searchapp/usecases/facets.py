@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.opened import Rows
 from indexer.records import FieldType
 from searchapp import conditions
@@ -95,7 +95,7 @@ def passing(opened: Opened, key: str, choice: Choice) -> NDArray[np.bool_] | Non
     ranged = kind not in ("text", "boolean")
     if not isinstance(choice, Range if ranged else tuple):
         todo = "choose a range, low to high" if ranged else "choose one or several of its values"
-        raise UserError(f"{key!r} holds {kind} values, which are not chosen this way", repr(choice)[:200], todo)
+        raise UserError(f"{key!r} holds {kind} values, which are not chosen this way", shown(choice), todo)
     test = _test(key, choice)
     if test is None:
         return None
@@ -111,9 +111,9 @@ def check_fields(opened: Opened, keys: Sequence[str]) -> None:
     """UserError for a key that is no field of the collection."""
     fields = opened.version.columns.fields
     for key in keys:
-        if key not in fields:
+        if not isinstance(key, str) or key not in fields:
             known = ", ".join(list(fields)[:50]) or "none: this collection has no fields"
-            raise UserError("there is no such field to filter by", repr(key)[:200], f"choose one of: {known}")
+            raise UserError("there is no such field to filter by", shown(key), f"choose one of: {known}")
 
 
 def _same(value: str | bool) -> str | bool:
@@ -162,4 +162,4 @@ def _check_order(key: str, choice: Choice, low: Any, high: Any) -> None:
     first = datetime.combine(low, time.min, UTC) if type(low) is date else low
     last = datetime.combine(high, time.max, UTC) if type(high) is date else high
     if first > last:
-        raise UserError(f"the range of {key!r} ends before it begins", repr(choice), "put the lower end first")
+        raise UserError(f"the range of {key!r} ends before it begins", shown(choice), "put the lower end first")

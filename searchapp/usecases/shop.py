@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 from indexer.opened import OpenVersion, Rows
 from searchapp.conditions.typed import keys_of
 from searchapp.opening import Opened
@@ -222,12 +222,10 @@ def _check_page(page: int, per_page: int) -> None:
     for name, value, most in (("page", page, None), ("per_page", per_page, MOST_PER_PAGE)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1 or (most and value > most):
             todo = f"give a whole number from 1{f' to {most}' if most else ' on'}"
-            raise UserError(f"{name} is out of range", repr(value)[:200], todo)
+            raise UserError(f"{name} is out of range", shown(value), todo)
 
 
 def _check_sort(opened: Opened, sort: Sort | None) -> None:
     keys = [key for key, known in keys_of(opened.version.columns).items() if known.column != "text"]
     if sort is not None and sort.key not in keys:
-        raise UserError(
-            "records cannot be sorted by this", repr(sort.key)[:200], f"choose one of: {', '.join(keys[:50])}"
-        )
+        raise UserError("records cannot be sorted by this", shown(sort.key), f"choose one of: {', '.join(keys[:50])}")

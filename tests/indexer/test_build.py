@@ -22,7 +22,7 @@ from indexer.preview import preview
 from indexer.settings import BuildSettings
 from tests.corpora import product, write_jsonl, write_products
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.catalog]
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
-"""The catalog on a real SQLite file: publishing, rolling back, builds, migrations."""
+"""The catalog on a real SQLite file, and on PostgreSQL: publishing, rolling back, builds, migrations up and down."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 import sqlalchemy as sa
@@ -11,9 +14,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import indexer.catalog
-from indexer.catalog import HEAD, METADATA, Catalog, Figure, VersionRow, migrate, now
+from indexer.catalog import Catalog, Figure, VersionRow, now
+from indexer.catalog_database import HEAD, migrate
+from indexer.catalog_tables import METADATA
 from indexer.errors import UserError
 from indexer.home import Home
+
+pytestmark = pytest.mark.catalog
 
 
 @pytest.fixture
@@ -54,9 +61,10 @@ def test_rollback_to_a_version_that_never_was_names_those_that_are(catalog: Cata
 def test_publishing_the_same_number_twice_changes_nothing(catalog: Catalog) -> None:
     catalog.publish(row(1))
     catalog.publish(row(2))
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises(UserError, match="version 1 of 'shop' was published already"):
         catalog.publish(row(1))
     assert catalog.version("shop").number == 2
+    assert len(catalog.versions("shop")) == 2
 
 
 def test_reading_where_there_is_no_home_makes_none(tmp_path: Path) -> None:
@@ -111,8 +119,7 @@ def test_model_is_found_by_fingerprint_under_the_name_last_used(catalog: Catalog
 
 
 def test_migrations_make_exactly_the_tables_the_code_expects(catalog: Catalog) -> None:
-    with catalog.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    assert is_as_expected(catalog.engine)
 
 
 def test_head_is_the_newest_migration() -> None:
@@ -128,6 +135,34 @@ def test_migrations_go_down_to_nothing_and_up_again(catalog: Catalog) -> None:
     assert catalog.version("shop").number == 1
 
 
+def test_each_migration_goes_down_and_up_and_keeps_what_is_there(catalog: Catalog) -> None:
+    catalog.publish(row(1))
+    catalog.remember_model("a" * 64, "minilm", 384)
+    folder = ScriptDirectory(str(Path(indexer.catalog.__file__).parent / "migrations"))
+    for step in range(1, len(list(folder.walk_revisions()))):
+        migrate(catalog.engine, f"-{step}")
+        assert not is_as_expected(catalog.engine) or catalog.engine.dialect.name == "sqlite"
+        migrate(catalog.engine)
+        assert is_as_expected(catalog.engine)
+        assert catalog.version("shop").number == 1
+        assert catalog.model_name("a" * 64) == "minilm"
+
+
+def is_as_expected(engine: sa.Engine) -> bool:
+    with engine.connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_a_catalog_of_a_later_release_is_not_touched(catalog: Catalog, tmp_path: Path) -> None:
+    with catalog.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(UserError, match="made by a later release"):
+        Catalog.open(Home(tmp_path / "home"))
+    with catalog.engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+@pytest.mark.sqlite
 def test_sqlite_is_opened_for_durability(catalog: Catalog) -> None:
     with catalog.engine.connect() as connection:
         pragmas = {
@@ -149,3 +184,85 @@ def test_figures_belong_to_a_version_and_are_replaced_by_the_next_measurement(ca
     assert catalog.figures("shop", 2) == []
     catalog.drop("shop")
     assert catalog.figures("shop", 1) == []
+
+
+def test_names_as_long_as_paths_and_messages_with_anything_in_them_are_kept(catalog: Catalog) -> None:
+    path = "/folder" * 500
+    catalog.publish(replace(row(1), model_name=path))
+    catalog.remember_model("f" * 64, path, 384)
+    build = catalog.start_build("shop", pid=1)
+    catalog.update_build(build, message="a\0b \ud800 ü")
+    assert (catalog.version("shop").model_name, catalog.model_name("f" * 64)) == (path, path)
+    assert catalog.builds("shop")[0].message == "a\\0b \\ud800 ü"
+
+
+def test_collections_come_in_one_order_on_every_database(catalog: Catalog) -> None:
+    for name in ("b", "B", "a-1", "a_1", "a.1", "Z", "10", "9"):
+        catalog.publish(row(1, name))
+    assert [version.collection for version in catalog.collections()] == ["10", "9", "B", "Z", "a-1", "a.1", "a_1", "b"]
+
+
+def test_a_home_with_versions_gets_no_empty_catalog(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    version = home.collection("shop") / "versions" / "1.json"
+    version.parent.mkdir(parents=True)
+    version.write_bytes(b"{}")
+    with pytest.raises(UserError, match="this catalog knows nothing of it"):
+        Catalog.open(home)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("content", [b"this is no database " * 100, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_file_that_is_no_database_is_refused_in_three_parts(tmp_path: Path, content: bytes) -> None:
+    home = Home(tmp_path)
+    home.catalog_file.write_bytes(content)
+    with pytest.raises(UserError, match="the catalog cannot be read or written") as refused:
+        Catalog.open(home)
+    assert str(refused.value.given).startswith("sqlite catalog.db: ")
+    assert home.catalog_file.read_bytes() == content
+
+
+@pytest.mark.sqlite
+def test_a_path_may_hold_what_means_something_in_a_url(tmp_path: Path) -> None:
+    home = Home(tmp_path / "a?b=c#d%20e")
+    Catalog.open(home, create=True).publish(row(1))
+    assert home.catalog_file.is_file()
+    assert Catalog.open(home).version("shop").number == 1
+
+
+@pytest.mark.slow
+def test_two_processes_open_a_fresh_catalog_at_once_and_publish_side_by_side(tmp_path: Path) -> None:
+    opening = [
+        Popen([sys.executable, "-c", PUBLISH, str(tmp_path / "home"), name], stdin=PIPE, stdout=PIPE, text=True)
+        for name in ("one", "two")
+    ]
+    for process in opening:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in opening:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in opening:
+        process.communicate()
+    assert [process.returncode for process in opening] == [0, 0]
+    catalog = Catalog.open(Home(tmp_path / "home"))
+    for name in ("one", "two"):
+        assert [version.number for version in catalog.versions(name)] == list(range(20, 0, -1))
+    assert catalog.model_name("f" * 64) == "minilm"
+
+
+PUBLISH = """
+import sys
+from pathlib import Path
+from indexer.catalog import Catalog, Figure
+from indexer.home import Home
+from tests.indexer.test_catalog import row
+print("ready", flush=True)
+sys.stdin.readline()
+catalog = Catalog.open(Home(Path(sys.argv[1])), create=True)
+for number in range(1, 21):
+    catalog.remember_model("f" * 64, "minilm", 384)
+    assert catalog.next_number(sys.argv[2]) == number
+    catalog.publish(row(number, sys.argv[2]))
+"""

@@ -16,6 +16,7 @@ from indexer.opened import OpenVersion
 from indexer.settings import BuildSettings
 from indexer.store import DamagedError, damaged_files
 from tests.corpora import write_products
+from tests.postgresql import copy_home
 from tests.trials import trials
 
 pytestmark = pytest.mark.slow
@@ -98,8 +99,7 @@ def test_every_harm_to_every_file_is_named_and_nothing_is_searched(whole: Home, 
 
 
 def test_stray_files_are_no_damage(whole: Home, tmp_path: Path) -> None:
-    hurt = Home(tmp_path / "hurt")
-    shutil.copytree(whole.root, hurt.root)
+    hurt = copy_home(whole, tmp_path / "hurt")
     row = Catalog.open(hurt).version("shop", 2)
     for folder in [path for path in hurt.root.rglob("*") if path.is_dir()]:
         (folder / ".file.123.partial").write_bytes(b"left by a killed process")
@@ -108,8 +108,7 @@ def test_stray_files_are_no_damage(whole: Home, tmp_path: Path) -> None:
 
 
 def test_damaged_version_does_not_stop_the_next_build(whole: Home, tmp_path: Path, tiny_model: Path) -> None:
-    hurt = Home(tmp_path / "hurt")
-    shutil.copytree(whole.root, hurt.root)
+    hurt = copy_home(whole, tmp_path / "hurt")
     victim = hurt.root / (_segment(whole, 2) / "vectors" / "dense.f32").relative_to(whole.root)
     flip(victim, random.Random(2), victim)
     source = write_products(tmp_path / "products.jsonl", range(400))

@@ -28,7 +28,8 @@ from tests.trials import trials
 pytestmark = pytest.mark.slow
 
 ROWS, DIM, QUERIES = 24_000, 32, 12
-KINDS = ["exact", "fastscan", "IVF64,Flat", "HNSW16", "Flat", "SQ8", "PCA16,IVF16,SQ8"]
+KINDS = ["exact", "fastscan", "ivf", "hnsw", "IVF64,Flat", "HNSW16", "Flat", "SQ8", "PCA16,IVF16,SQ8"]
+GRAPHS = ("hnsw", "HNSW16")  # never asked when a search is filtered
 SELECTIVITIES = {"half": ROWS // 2, "5 %": ROWS // 20, "0.5 %": ROWS // 200, "one row": 1, "none": 0}
 
 
@@ -85,11 +86,10 @@ def test_filtered_search_finds_what_the_oracle_finds(kind: str, selectivity: str
     hits = opened(kind).search(queries, 10, among=among)
     assert_sound(hits, queries, 10, among)
     ids, scores = oracle.search(vectors, queries, 10, among)
-    if kind == "exact" or among.size <= index_module.FEW:
+    if kind in ("exact", *GRAPHS) or among.size <= index_module.FEW:
         np.testing.assert_array_equal(hits.ids, ids)
         np.testing.assert_array_equal(hits.scores, scores)
-    floor = {"fastscan": 0.99, "HNSW16": 0.9, "PCA16,IVF16,SQ8": 0.9}.get(kind, 0.95)
-    assert oracle.recall(hits.ids, ids) >= floor
+    assert oracle.recall(hits.ids, ids) >= (0.97 if kind.startswith("PCA") else 0.99)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -100,19 +100,20 @@ def test_few_allowed_rows_still_go_through_the_index_when_told_to(kind: str, mon
     for count in (ROWS // 2, ROWS // 20):
         hits = opened(kind).search(queries, 10, among=allowed(count))
         assert_sound(hits, queries, 10, allowed(count))
-        floor = 0.99 if kind in ("exact", "fastscan", "Flat") else 0.5
+        floor = 0.9 if kind.startswith("PCA") else 0.99
         assert oracle.recall(hits.ids, oracle.search(vectors, queries, 10, allowed(count))[0]) >= floor
 
 
-@pytest.mark.parametrize("kind", ["exact", "fastscan", "IVF64,Flat", "HNSW16"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_allowed_rows_far_from_the_query_are_found(kind: str) -> None:
-    """Everything near the query is forbidden: an index that only drops hits would come back empty."""
+    """Everything near the query is forbidden: an index that only drops hits would come back empty, or read the wrong lists."""
     vectors, queries = corpus()
-    far = np.sort(np.argsort(vectors @ queries[0])[: ROWS // 2]).astype(np.int64)
-    hits = opened(kind).search(queries[:1], 10, among=far)
-    assert_sound(hits, queries[:1], 10, far)
-    if kind != "IVF64,Flat":  # reads the lists around the query, and those hold none of the best allowed ones
-        np.testing.assert_array_equal(hits.ids, oracle.search(vectors, queries[:1], 10, far)[0])
+    for number in range(3):
+        query = queries[number : number + 1]
+        far = np.sort(np.argsort(vectors @ query[0])[: ROWS // 2]).astype(np.int64)
+        hits = opened(kind).search(query, 10, among=far)
+        assert_sound(hits, query, 10, far)
+        np.testing.assert_array_equal(hits.ids, oracle.search(vectors, query, 10, far)[0])
 
 
 @pytest.mark.parametrize("k", [1, 10, 100, 3_000])
@@ -124,11 +125,11 @@ def test_unfiltered_search(kind: str, k: int) -> None:
     ids, _ = oracle.search(vectors, queries, k)
     if kind == "exact":
         np.testing.assert_array_equal(hits.ids, ids)
-    floor = {"fastscan": 0.99, "HNSW16": 0.8, "PCA16,IVF16,SQ8": 0.8}.get(kind, 0.94)
+    floor = {"fastscan": 0.99, "HNSW16": 0.8, "PCA16,IVF16,SQ8": 0.8}.get(kind, 0.94)  # what the kind itself reaches
     assert oracle.recall(hits.ids, ids) >= floor
 
 
-@pytest.mark.parametrize("kind", ["exact", "fastscan", "HNSW16"])
+@pytest.mark.parametrize("kind", ["exact", "fastscan", "ivf", "hnsw", "HNSW16"])
 def test_one_million_wanted_of_few_rows(kind: str) -> None:
     _, queries = corpus()
     hits = opened(kind).search(queries[:2], 1_000_000)
@@ -137,7 +138,7 @@ def test_one_million_wanted_of_few_rows(kind: str) -> None:
     assert (hits.scores[:, ROWS:] == -np.inf).all()
 
 
-@pytest.mark.parametrize("kind", ["exact", "fastscan"])
+@pytest.mark.parametrize("kind", ["exact", "fastscan", "ivf", "hnsw"])
 def test_a_score_does_not_depend_on_batch_filter_or_thread(kind: str) -> None:
     _, queries = corpus()
     index = opened(kind)
@@ -223,16 +224,6 @@ def test_wrong_rows_are_a_programming_error(among: NDArray[np.int64]) -> None:
         opened("exact").search(QUERY, 5, among=among)
 
 
-@pytest.mark.parametrize(
-    "factory", ["", "nonsense", "IVF99999,Flat", "IDMap,Flat", "LSH", "PQ5", "PQ7x4fs", "IVF4,PQ3x4fs", "Flat,Flat"]
-)
-def test_factory_strings_that_cannot_be_built(factory: str) -> None:
-    plan = plan_index(2_000, DIM, override=factory)
-    with pytest.raises(UserError, match="no index can be built") as refusal:
-        build_index(VECTORS[:2_000], plan)
-    assert factory in str(refusal.value.given)
-
-
 @pytest.mark.parametrize(("value", "kind"), [(np.nan, "exact"), (0.0, "fastscan"), (np.inf, "HNSW16")])
 def test_a_vector_that_could_never_be_found_is_refused_by_number(value: float, kind: str) -> None:
     vectors = VECTORS[:20_000].copy()
@@ -257,8 +248,9 @@ def test_blob_plan_and_vectors_must_belong_together() -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 3, 50, 1_000, -1])
-def test_a_cut_index_is_refused(kept: int) -> None:
-    plan = plan_index(ROWS, DIM, override="fastscan")
+@pytest.mark.parametrize("kind", ["fastscan", "ivf"])
+def test_a_cut_index_is_refused(kind: str, kept: int) -> None:
+    plan = plan_index(ROWS, DIM, override=kind)
     blob = build_index(VECTORS, plan)
     assert blob is not None
     with pytest.raises(UserError, match="damaged"):
@@ -272,18 +264,18 @@ import sys, hashlib
 from tests.indexer.test_index import DIM, corpus
 from indexer.index import build_index
 from indexer.plan import plan_index
-vectors = corpus()[0][:20_000]
-print(hashlib.sha256(build_index(vectors, plan_index(20_000, DIM, override=sys.argv[1]), threads=int(sys.argv[2]))).hexdigest())
+vectors = corpus()[0][:12_000]
+print(hashlib.sha256(build_index(vectors, plan_index(12_000, DIM, override=sys.argv[1]), threads=int(sys.argv[2]))).hexdigest())
 """
 
 
-@pytest.mark.parametrize("kind", ["fastscan", "HNSW16"])
+@pytest.mark.parametrize("kind", ["fastscan", "ivf", "hnsw"])
 def test_two_processes_build_the_same_bytes(kind: str) -> None:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", BUILD, kind, "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
-    plan = plan_index(20_000, DIM, override=kind)
-    blob = build_index(VECTORS[:20_000], plan, threads=1)
+    plan = plan_index(12_000, DIM, override=kind)
+    blob = build_index(VECTORS[:12_000], plan, threads=1)
     assert blob is not None
     assert hashlib.sha256(blob).hexdigest() == done.stdout.strip()
 

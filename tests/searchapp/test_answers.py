@@ -250,7 +250,7 @@ def test_a_link_says_when_its_text_has_changed_or_gone(tmp_path: Path, tiny_mode
     first = build_from(tmp_path, [old, {"id": "2", "title": "", "text": "Another."}], tiny_model)
     links = {document.id: str(document.excerpts[0].address) for document in answer(first, "price", 2).documents}
     second = build_from(tmp_path, [old | {"text": "The price is 6."}], tiny_model)
-    with pytest.raises(UserError, match="text of '1' has changed since this link was made"):
+    with pytest.raises(UserError, match='text of "1" has changed since this link was made'):
         locate(second, links["1"])
     with pytest.raises(UserError, match="no document with this id"):
         locate(second, links["2"])

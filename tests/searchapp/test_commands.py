@@ -17,7 +17,7 @@ from indexer.settings import BuildSettings
 from searchapp.cli import app
 from searchapp.usecases.export import COLUMNS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.catalog]
 
 TEXTS = (
     "A kettle boils water for tea within two minutes.",

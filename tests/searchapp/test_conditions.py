@@ -850,7 +850,7 @@ def test_limit_is_refused_at_once(source: Any, what: str) -> None:
 
 
 def test_ten_thousand_values_and_one() -> None:
-    assert refusal("price in (" + "1," * 10_000 + "1)").what == "the list has more than 10000 values"
+    assert refusal("price in (" + "1," * 10_000 + "1)").what == "the filter lists more than 10000 values"
     condition = parse("price in (" + ",".join(map(str, range(10_000))) + ")", SHOP)
     table = shop_table(price=[-1.0, 0.0, 9_999.0, 9_999.5, 10_000.0])
     assert np.flatnonzero(mask(condition, table)).tolist() == [1, 2]

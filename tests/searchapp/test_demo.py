@@ -88,6 +88,7 @@ def test_every_use_case_has_its_demo() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.catalog
 def test_prepared_demo_is_measured_once_and_then_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searchapp.demo.command, "DEMOS", {"questions": DEMOS["questions"]})
     home = Home(tmp_path / "home")

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Page, expect
+from collections.abc import Iterator
 
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from indexer.build import build
+from indexer.home import Home
+from indexer.passages import PassageSettings
+from indexer.settings import BuildSettings
+from tests.documents import pdf
+from tests.ui.conftest import Served, open_page, running_pages
 from tests.ui.driving import ask, parts, settled
 
 pytestmark = pytest.mark.slow
+RULES = (
+    "A member may borrow five tools at a time. Bring them back within fourteen days. A drill comes with its bits in a box.",
+    "A tool that comes back late costs one coin a day. Who is late three times has to wait a month before the next loan.",
+    "The workshop is open on Saturday morning. Children may come in with a grown-up. The kettle is for everybody.",
+)
+
+
+@pytest.fixture(scope="module")
+def handbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Pages over a PDF of three pages, cut into short passages, beside a text without pages."""
+    root = tmp_path_factory.mktemp("handbook")
+    documents = root / "documents"
+    documents.mkdir()
+    pages = [rule.replace(". ", ".\n") for rule in RULES]
+    (documents / "rules.pdf").write_bytes(pdf(pages, title="House rules"))
+    (documents / "notes.txt").write_text("Spare keys hang behind the counter.")
+    short = PassageSettings(max_tokens=40)
+    build(BuildSettings(source=documents, name="handbook", passages=short), Home(root / "home"))
+    with running_pages(Home(root / "home")) as running:
+        yield running
 
 
 def test_answer_is_a_highlighted_sentence_of_the_right_document(page: Page) -> None:
@@ -73,3 +101,18 @@ def test_keyboard_alone_from_question_to_answer(page: Page) -> None:
     settled(page)
     expect(page.locator(".source h3").first).to_be_visible()
     expect(page.locator(".passage.best mark")).to_be_visible()
+
+
+def test_passage_of_a_document_with_pages_shows_its_page(browser: Browser, handbook: Served) -> None:
+    with open_page(browser, handbook, viewport={"width": 1280, "height": 900}) as page:
+        page.goto("/answers?q=What+does+a+tool+cost+that+comes+back+late%3F")
+        best = page.locator(".passage.best")
+        expect(best.locator("mark")).to_contain_text("late costs one coin a day.")
+        place = best.locator(".foot small")
+        expect(place).to_contain_text("page 2")
+        shown = place.inner_text()
+        best.get_by_role("button", name="More of the text").click()
+        settled(page)
+        expect(place).to_have_text(shown)  # still the page of the passage that was found
+        ask(page, "Where do the spare keys hang?")
+        expect(page.locator(".passage.best small")).to_have_text("The whole text")

@@ -110,6 +110,7 @@ def test_what_is_indexed_by_which_model_and_how_large(page: Page) -> None:
     expect(animals.locator("dl")).to_contain_text("text")
 
 
+@pytest.mark.catalog
 def test_upload_is_previewed_built_and_searched(page: Page, tmp_path: Path, home: Home) -> None:
     table = tmp_path / "My products (final).csv"
     with table.open("w", newline="") as file:
@@ -134,6 +135,7 @@ def test_upload_is_previewed_built_and_searched(page: Page, tmp_path: Path, home
     expect(page.locator("h1#item")).to_have_text(str(known["name"]))
 
 
+@pytest.mark.catalog
 def test_earlier_version_is_made_current_and_answers(page: Page, home: Home) -> None:
     open_collections(page)
     animals = holding(page, "animals")
@@ -240,6 +242,7 @@ def test_refused_build_says_why_and_leaves_nothing(
     assert not (home.root.parent / "outside").exists()
 
 
+@pytest.mark.catalog
 def test_path_on_this_machine_by_keyboard(page: Page, home: Home, tmp_path: Path) -> None:
     source = tmp_path / "notes.jsonl"
     source.write_text("".join(json.dumps({"id": str(i), "text": f"note {i}"}) + "\n" for i in range(5)))
@@ -257,3 +260,20 @@ def test_path_on_this_machine_by_keyboard(page: Page, home: Home, tmp_path: Path
     expect(page.get_by_text("notes is removed.")).to_be_visible()
     settled(page)
     assert not home.collection("notes").exists()
+
+
+def test_model_published_while_the_page_is_open_is_offered_and_one_that_cannot_be_read_is_named(
+    page: Page, home: Home, tiny_model: Path
+) -> None:
+    open_collections(page)
+    expect(page.get_by_role("combobox", name="Model")).to_be_visible()
+    try:
+        shutil.copytree(tiny_model, home.models / "fresh" / "1")
+        choose(page, "fresh/1")
+        expect(page.get_by_role("combobox", name="Model")).to_have_value("fresh/1")
+        (home.models / "hollow" / "1").mkdir(parents=True)
+        (home.models / "hollow" / "1" / "modules.json").write_text("{}")
+        expect(page.get_by_role("status")).to_contain_text("hollow/1 cannot be read and is not offered.")
+    finally:
+        for name in ("fresh", "hollow"):
+            shutil.rmtree(home.models / name, ignore_errors=True)

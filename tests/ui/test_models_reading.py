@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from indexer.build import build
+from indexer.encode.folder import read_folder
 from indexer.encode.models import ModelInfo
 from indexer.errors import UserError
 from indexer.home import Home
@@ -19,9 +21,10 @@ from indexer.settings import BuildSettings
 from searchapp.service import SearchService
 from tests.corpora import write_jsonl
 from ui.nodes import text_of
+from ui.screens import models_known
 from ui.screens.models_cells import best_of, signed
 from ui.screens.models_curves import binned, plot
-from ui.screens.models_known import known, names
+from ui.screens.models_known import known, names, offered
 from ui.screens.models_nearest import Embeddings, Passage, drawn, nearest
 from ui.screens.models_reading import folder_at, number
 from ui.screens.models_reports import Place, Value, read_report, told_apart
@@ -166,6 +169,28 @@ def test_a_broken_model_is_told_and_hides_no_other(tmp_path: Path, tiny_model: P
     assert known("good/1", tmp_path).problem is None
     for name in ("bare/1", "code/1", "json/1", "list/1"):
         assert isinstance(known(name, tmp_path).problem, UserError)
+
+
+def test_models_are_opened_once_for_each_change_of_their_files(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(models_known, "read_folder", lambda folder: opened.append(folder) or read_folder(folder))
+    first, second = tmp_path / "one" / "1", tmp_path / "two" / "1"
+    shutil.copytree(tiny_model, first)
+    assert offered(tmp_path) == ["default", "minilm", "one/1"]
+    opened.clear()
+    assert offered(tmp_path) == ["default", "minilm", "one/1"]
+    assert opened == []
+    shutil.copytree(tiny_model, second)
+    assert offered(tmp_path) == ["default", "minilm", "one/1", "two/1"]
+    assert opened == [second]
+    weights, time = second / "model.safetensors", (second / "model.safetensors").stat().st_mtime_ns
+    weights.write_bytes(weights.read_bytes()[:-1])
+    os.utime(weights, ns=(time, time))  # as a copy that was cut short and kept its time
+    assert offered(tmp_path) == ["default", "minilm", "one/1"]
+    shutil.rmtree(second)
+    assert offered(tmp_path) == ["default", "minilm", "one/1"]
 
 
 def test_a_card_is_believed_only_when_it_names_this_model(tmp_path: Path, tiny_model: Path) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.encode.folder import refuse_code
 from indexer.encode.models import resolve
+from indexer.encode.refused import refuse_code
 from indexer.errors import UserError
 from trainer.backbones.opening import pooled, quiet
 from trainer.recipe import refuse_unknown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from indexer.errors import UserError
+from searchapp.schemas import Passage
 from searchapp.usecases import USE_CASES
 from searchapp.usecases.answers import Answer, Document, Excerpt
 from ui import address
@@ -100,7 +101,7 @@ def _excerpt(name: str, document: Document, excerpt: Excerpt, best: bool) -> Ele
     return h(
         "div",
         h("p", h("bdi", *marked(flowing(shown.text), spans)), class_="text"),
-        h("div", h("small", _place(passage.ordinal, passage.of)), more if can_widen else None, copy, class_="foot"),
+        h("div", h("small", _place(passage)), more if can_widen else None, copy, class_="foot"),
         class_="passage best" if best else "passage",
         data_key=key,
     )
@@ -109,7 +110,8 @@ def _excerpt(name: str, document: Document, excerpt: Excerpt, best: bool) -> Ele
 def _widened(document: Document, excerpt: Excerpt) -> int:
     """How many passages before and after are shown: written in the address as `more=id:ordinal=2`."""
     key, _, count = address.get("more").rpartition("=")
-    return min(int(count), AROUND) if key == f"{document.id}:{excerpt.passage.ordinal}" and count.isdigit() else 0
+    known = key == f"{document.id}:{excerpt.passage.ordinal}" and count in map(str, range(AROUND + 1))
+    return int(count) if known else 0
 
 
 def _linked(name: str, passage: str) -> Element:
@@ -128,15 +130,17 @@ def _linked(name: str, passage: str) -> Element:
         h(
             "div",
             h("p", h("bdi", *nodes), class_="text"),
-            h("small", _place(found.ordinal, found.of)),
+            h("small", _place(found)),
             class_="passage best",
         ),
         class_="source",
     )
 
 
-def _place(ordinal: int, of: int) -> str:
-    return f"Passage {ordinal + 1} of {of}" if of > 1 else "The whole text"
+def _place(passage: Passage) -> str:
+    """Which passage of its document, and the page it begins on where the document has pages."""
+    which = f"Passage {passage.ordinal + 1} of {passage.of}" if passage.of > 1 else "The whole text"
+    return f"{which}, page {passage.page}" if passage.page else which
 
 
 def _apart(nodes: Sequence[Node]) -> list[Node]:

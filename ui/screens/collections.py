@@ -9,7 +9,6 @@ import streamlit as st
 
 from indexer.catalog import BuildRow, Figure, VersionRow
 from indexer.drop import drop_collection
-from indexer.encode.models import list_models
 from indexer.errors import UserError
 from indexer.inspect import describe
 from indexer.preview import preview
@@ -22,6 +21,7 @@ from ui.frame import guarded
 from ui.holdings import collections, service
 from ui.nodes import Element, Node, h
 from ui.parts import counted, empty, failure, note, sentence
+from ui.screens.models_known import names, offered, stamps
 from ui.view import Action, Asked, view
 
 PAGES = {"Shop": "", "Duplicates": "duplicates", "Answers": "answers"}  # title → path in `ui.app`; the first has none
@@ -170,12 +170,16 @@ def _described(name: str, number: int, sha256: str) -> dict[str, Any]:
 
 @st.fragment(run_every="1s")
 def _progress() -> None:
-    """Builds under way, from the catalog; when one ends the whole page is drawn again."""
+    """Builds under way, from the catalog; when one ends, or a model comes, changes or goes, the whole page is drawn again."""
     under_way = running(service().catalog)
     for name in builds().names():
         if ended := builds().ended(name):
             st.session_state["said"] = _end(name, ended.status, ended.message)
             st.rerun()
+    there = stamps(service().home.models)
+    if st.session_state.setdefault("models-seen", there) != there:
+        st.session_state["models-seen"] = there
+        st.rerun()
     known = {row.collection for row in under_way}
     waiting = [name for name in builds().starting() if name not in known]
     view("collections-progress", [*map(_build, under_way), *(note(f"Starting to build {name} …") for name in waiting)])
@@ -236,7 +240,7 @@ def _build_form() -> None:
         path = st.text_input("or the path of a file or folder on this machine", key="path")
         left, right = st.columns(2)
         name = left.text_input("Name of the collection", key="name", placeholder="my-products")
-        model = right.selectbox("Model", [info.name for info in list_models(service().home.models)], key="model")
+        model = _choose_model(right)
         title, text = (
             left.text_input("Title column (guessed when empty)", key="title"),
             right.text_input("Text column (guessed when empty)", key="text"),
@@ -264,6 +268,16 @@ def _build_form() -> None:
                 view("preview", [_preview(settings)])
         except UserError as error:
             view("build-failure", [failure(error)])
+
+
+def _choose_model(place: Any) -> str:
+    """One of the models that can be read, which are checked once for each change of their files; others are named."""
+    models = service().home.models
+    sound = offered(models)
+    if broken := sorted(set(names(models)) - set(sound)):
+        title = f"{', '.join(broken)} cannot be read and is not offered."
+        view("build-broken", [note(title, "The page Models says why.", kind="warn")])
+    return str(place.selectbox("Model", sound, key="model"))
 
 
 def _source(name: str, upload: Any, path: str) -> Path:

@@ -78,7 +78,7 @@ def _dial(report: DuplicateReport) -> Element:
 
 def _groups(report: DuplicateReport) -> Element:
     last = max(1, -(-len(report.groups) // PER_PAGE))
-    current = min(max(1, address.number("page")), last)
+    current = min(address.number("page", least=1), last)
     shown = report.groups[(current - 1) * PER_PAGE : current * PER_PAGE]
     inside = sum(len(group.members) for group in report.groups)
     count = f"{counted(len(report.groups), 'group')} of {counted(inside, 'record')}, out of {report.records:,}"
@@ -229,7 +229,7 @@ def _downloads(report: DuplicateReport) -> None:
 
 def _threshold() -> float:
     """The threshold of the address, in hundredths."""
-    return min(100, address.number("t", round(THRESHOLD * 100))) / 100
+    return address.number("t", round(THRESHOLD * 100)) / 100
 
 
 ACTIONS: dict[str, Action] = {

@@ -42,6 +42,17 @@ def names(models: Path) -> list[str]:
     return [MINILM, DEFAULT, *sorted(f"{folder.parent.name}/{folder.name}" for folder in published)]
 
 
+def stamps(models: Path) -> dict[str, int]:
+    """A number for each model that changes when its files do: cheap enough to be asked every second."""
+    return {name: _stamp(name, models) for name in names(models)}
+
+
+def offered(models: Path) -> list[str]:
+    """The models that a collection can be built with, `default` first; one that cannot be read is left out."""
+    sound = [name for name in names(models) if known(name, models).info]
+    return sorted(sound, key=lambda name: name != DEFAULT)
+
+
 def known(name: str, models: Path) -> Known:
     """A model by name or path, with all that is told of it."""
     try:
@@ -86,7 +97,8 @@ def _stamp(name: str, models: Path) -> int:
     if not (folder / "modules.json").is_file():
         return 0  # embedded, or no model at all
     files = [*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*/*")]
-    return hash(tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files)))
+    seen = [(file, file.stat()) for file in files]
+    return hash(tuple(sorted((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in seen)))
 
 
 @lru_cache(maxsize=100)
