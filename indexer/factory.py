@@ -54,8 +54,12 @@ def check_factory(factory: str, rows: int, dim: int) -> int:
     return _checked(needs, factory, rows, dim)
 
 
-def table_bytes(factory: str, dim: int) -> int:
+def table_bytes(factory: str, rows: int, dim: int) -> int:
     """The table that FAISS would like to keep beside lists of codes when it loads them; its size limits what it loads."""
+    try:
+        _refuse_numbers(factory, rows, dim)
+    except UserError:  # a manifest by another hand: nothing is made of it
+        return 0
     index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)  # owns what is taken out of it below
     lists = faiss.try_extract_index_ivf(index)
     quantiser = None if lists is None else getattr(faiss.downcast_index(lists), "pq", None)

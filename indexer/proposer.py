@@ -76,7 +76,7 @@ def load_index(blob: bytes | bytearray, plan: IndexPlan) -> faiss.Index:
     No array inside a blob is longer than the blob, so FAISS is told to refuse one that claims to be: a wrong length then
     raises instead of allocating a terabyte. (The limit counts a table beside lists of codes too, which inner products need not.)
     """
-    table = table_bytes(str(plan.factory), plan.dim) if plan.kind in ("ivf", "factory") else 0
+    table = table_bytes(str(plan.factory), plan.rows, plan.dim) if plan.kind in ("ivf", "factory") else 0
     with _limits:
         before = faiss.get_deserialization_vector_byte_limit()
         faiss.set_deserialization_vector_byte_limit(max(len(blob), table))

@@ -29,7 +29,9 @@ def evaluate_command(
     rows: Annotated[
         int | None, typer.Option("--rows", min=2, help="A quick look: at most so many rows of each set.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="How the models compute.")] = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="How the models compute; auto: bf16 where the processor has it, else fp32.")
+    ] = "auto",
     mteb: Annotated[
         str | None,
         typer.Option("--mteb", metavar="TASK=DIR,…", help="Tasks of the mteb package, on local copies of their data."),

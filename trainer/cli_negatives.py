@@ -50,7 +50,7 @@ def mine_command(
     model: Annotated[str, typer.Argument(help="The model that looks for candidates: a name or a folder.")],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder of a preparation.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the triplets go.")],
-    negatives: Annotated[int, typer.Option("--num-negatives", min=1, help="Of each anchor.")] = 3,
+    negatives: Annotated[int, typer.Option("--num-negatives", min=1, help="How many for each anchor, at most.")] = 3,
     range_min: Annotated[int, typer.Option(help="Skip so many of the nearest candidates that fit.")] = 0,
     range_max: Annotated[int, typer.Option(help="Look at so many of the nearest candidates.")] = 100,
     relative_margin: Annotated[
@@ -69,8 +69,10 @@ def mine_command(
     ] = None,
     guide_margin: Annotated[float, typer.Option(help="What the guide wants between positive and negative.")] = 0.0,
     source: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only pairs of these sources.")] = None,
-    index: Annotated[str, typer.Option(help="auto, exact, fastscan or a FAISS factory string.")] = "auto",
-    precision: Annotated[Precision, typer.Option(help="How the models compute.")] = "auto",
+    index: Annotated[str, typer.Option(help="auto, exact, fastscan, ivf, hnsw or a FAISS factory string.")] = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="How the models compute; auto: bf16 where the processor has it, else fp32.")
+    ] = "auto",
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:

@@ -37,17 +37,17 @@ class LlmSettings:
     answers in that file; the last one may go beyond it, and what a request without an answer cost nobody tells us.
     `key_variable` names an environment variable, "" for none; the key itself is nowhere here."""
 
-    url: str
-    model: str
+    url: str  # an OpenAI-compatible address
+    model: str  # the name the server knows
     cache: Path
     key_variable: str = "OPENAI_API_KEY"
-    requests_per_minute: int = 60
+    requests_per_minute: int = 60  # at most
     budget_tokens: int = 100_000
-    timeout_s: float = 30.0
-    retries: int = 2
+    timeout_s: float = 30.0  # seconds until an answer is given up
+    retries: int = 2  # after a failed request
     answer_tokens: int = 300  # at which the model is stopped; one that thinks before it answers needs thousands
-    temperature: float = 0.0
-    seed: int = 0
+    temperature: float = 0.0  # 0: as repeatable as the server allows
+    seed: int = 0  # sent along with each request
 
     def __post_init__(self) -> None:
         """Raise UserError for the first setting that cannot work."""

@@ -35,8 +35,8 @@ class Source(Origin):
     `fold`: only rows whose anchor lies on this side of the fixed split by hash (`negation_data.split_of`): four fifths, one fifth."""
 
     weight: float = 1.0
-    licence: str = "unknown"
-    task: Task = "retrieval"
+    licence: str = "unknown"  # as the card shall tell it
+    task: Task = "retrieval"  # what its rows teach; adapters are trained by it
     partners: int = 2
     fold: Split | None = None
 

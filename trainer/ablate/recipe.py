@@ -78,13 +78,15 @@ class Ablation:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    prepare: Path
-    train: Path
-    suite: Path
-    seeds: tuple[int, ...] = (0, 1, 2)
-    variants: Any = "table"
-    always: tuple[str, ...] | None = None
-    rows: int | None = None
+    """Three files and what to compare. Variants are named by the filters they have, beside those that all have."""
+
+    prepare: Path  # a recipe of `trainer prepare`, its filters those to be compared
+    train: Path  # a recipe of `trainer train`; a path `@prepared` in it stands for the data of each variant
+    suite: Path  # a suite of `trainer evaluate`
+    seeds: tuple[int, ...] = (0, 1, 2)  # each variant is trained by each
+    variants: Any = "table"  # none, each alone, all; "all": also each left out; or a list: [["near"], ["overlap"]]
+    always: tuple[str, ...] | None = None  # filters of every variant; left out: empty, identical, exact, leakage
+    rows: int | None = None  # at most so many of each source, drawn by the seed
     noise: Noise | None = field(default=None, metadata={"given": True})
     start: Start | None = field(default=None, metadata={"given": True})
 

@@ -45,15 +45,15 @@ SORTED = 16  # batches within which windows are grouped by length, so that littl
 class Masking:
     """How long, how much at once, how fast. `share`: of the words hidden."""
 
-    steps: int
-    batch: int = 32
-    max_tokens: int = 512
-    learning_rate: float = 5e-4
+    steps: int  # of guessing
+    batch: int = 32  # texts of a step
+    max_tokens: int = 512  # longer texts are cut
+    learning_rate: float = 5e-4  # the highest, after the warm-up
     warmup: float = 0.1  # share of the steps; from there the rate falls to nothing in a straight line
-    weight_decay: float = 0.01
+    weight_decay: float = 0.01  # of AdamW
     clip: float = 1.0  # longest gradient
     share: float = 0.3
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16"] = "fp32"  # how it computes
     checkpoint_every: int = 200  # steps
 
 

@@ -48,12 +48,12 @@ class Set:
     that no judgement calls relevant. `source`: only rows of this source, of a file that `trainer prepare` wrote.
     `fold`: only rows whose first text lies on this side of the fixed split by hash, as `fold` of a recipe's source says it."""
 
-    name: str
-    kind: str
-    path: Path
-    split: str | None = None
+    name: str  # as the report calls it
+    kind: str  # one of the kinds below
+    path: Path  # a file, a folder of splits, a BEIR folder
+    split: str | None = None  # of a folder, a BEIR folder (there test, unless said) or a column `split`
     dev: Path | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)  # role → column of another name
     lengths: tuple[int, ...] = ()
     rows: int | None = None
     spread: bool = False

@@ -129,8 +129,8 @@ class Boilerplate:
         "page furniture": "a side is made of the set phrases around a page's content"
     }
     sides: tuple[Literal["anchor", "positive"], ...] = ("positive",)
-    share: float = 0.75
-    max_words: int = 60
+    share: float = 0.75  # of a side's words in set phrases, from which on it is furniture
+    max_words: int = 60  # a longer side is never furniture
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1 or not self.sides:

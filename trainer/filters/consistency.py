@@ -39,10 +39,10 @@ class Consistency:
     sample: int = 1_000_000  # distinct passages
     top_k: int | None = None
     impurity: float = 0.0025
-    model: str = "minilm"
-    tolerance: float = 1e-4
-    seed: int = 0
-    precision: Precision = "auto"
+    model: str = "minilm"  # a name or a folder
+    tolerance: float = 1e-4  # cosines closer than this are equal
+    seed: int = 0  # of what is drawn
+    precision: Precision = "auto"  # how the model computes
     threads: int | None = None  # of the encoder; None: all usable cores
 
     name: ClassVar[str] = "consistency"

@@ -40,7 +40,7 @@ class Empty:
         "no words": "a text holds nothing but punctuation",
         "placeholder": "a text only stands for one that is missing",
     }
-    placeholders: tuple[str, ...] = PLACEHOLDERS
+    placeholders: tuple[str, ...] = PLACEHOLDERS  # texts that stand for a missing one, whatever their case
 
     def settings(self) -> dict[str, Any]:
         """The placeholders."""

@@ -32,9 +32,9 @@ class Guard:
     Negation triplets are exempt by default: a bi-encoder sees a negation of the positive as nearly the same text."""
 
     margin: float = 0.0
-    model: str = "minilm"
+    model: str = "minilm"  # a name or a folder
     negation: bool = False
-    precision: Precision = "auto"
+    precision: Precision = "auto"  # how the model computes
 
     name: ClassVar[str] = "guard"
     reasons: ClassVar[Mapping[str, str]] = {

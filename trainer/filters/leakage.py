@@ -41,9 +41,9 @@ class Leakage:
         "near hold-out query": "a text is nearly a query of a hold-out set",
         "near hold-out passage": "a text is nearly a passage of a hold-out set",
     }
-    near: bool = True
+    near: bool = True  # also what is nearly a hold-out text
     threshold: float = 0.8
-    min_words: int = 4
+    min_words: int = 4  # of a passage, and of what is nearly one; a query counts whatever its length
     holdouts: tuple[Holdout, ...] = field(default=(), metadata={"given": True})
 
     def __post_init__(self) -> None:

@@ -29,10 +29,10 @@ class Length:
         "positive too short": "fewer words than min_positive",
         "too long": "a side has more words than max_words, or more characters than max_characters",
     }
-    min_anchor: int = 1
-    min_positive: int = 1
-    max_words: int = 4_000
-    max_characters: int = 20_000
+    min_anchor: int = 1  # words
+    min_positive: int = 1  # words
+    max_words: int = 4_000  # of either
+    max_characters: int = 20_000  # of either
 
     def __post_init__(self) -> None:
         if min(self.min_anchor, self.min_positive) < 0 or self.max_words < max(self.min_anchor, self.min_positive, 1):

@@ -25,18 +25,18 @@ GIVEN: dict[str, Any] = {"given": True}  # fields that a table of their own give
 class Data:
     """What a phase draws from: a folder of `trainer prepare`, or one .jsonl or .parquet file of examples; and its loss."""
 
-    path: Path
+    path: Path  # a folder of `trainer prepare`, a .jsonl or a .parquet file
     loss: Loss
     rows: Literal["auto", "pairs", "triplets"] = "auto"  # of a prepared folder; auto: what the loss needs
     sources: tuple[str, ...] = ()  # all
     weight: float = 1.0  # beside size × the source's own weight
     turned: bool = False  # the positive is the anchor, and the anchor its positive
-    temperature: float = 0.05
-    margin: float = 0.05
+    temperature: float = 0.05  # of the contrastive losses
+    margin: float = 0.05  # of `triplets`: how much nearer the positive shall be
     cosine: float = 1.0  # of `distil`: weight of staying near the start's vectors
     structure: float = 1.0  # of `distil`: weight of staying near its similarities
     guide: str | None = None  # a model that says which rows of a batch are no negatives
-    guide_margin: float = 0.0
+    guide_margin: float = 0.0  # how far below the positive's score the guide begins to refuse
 
     @property
     def kind(self) -> str:
@@ -49,17 +49,17 @@ class Data:
 class Phase:
     """So many steps over some data. `batch` counts the examples of a step, whatever the number of processes."""
 
-    name: str
+    name: str  # as log and card tell it
     steps: int
     batch: int
-    learning_rate: float
+    learning_rate: float  # the highest, after the warm-up
     data: tuple[Data, ...] = field(default=(), metadata=GIVEN)
     warmup: float = 0.1  # share of the steps
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    weight_decay: float = 0.0
+    schedule: Literal["linear", "cosine", "constant"] = "linear"  # how the rate falls after the warm-up
+    weight_decay: float = 0.0  # of AdamW
     clip: float = 1.0  # longest gradient
-    max_tokens: int = 128
-    matryoshka: tuple[int, ...] = ()
+    max_tokens: int = 128  # longer inputs are cut in training
+    matryoshka: tuple[int, ...] = ()  # dimensions at which the loss is taken and added up
     cached: int | None = None  # rows per forward pass; None: the whole batch at once
     negatives: int = 1  # of each triplet
     dropout: float | None = None  # None: as the model has it
@@ -70,9 +70,9 @@ class Phase:
 class Lora:
     """Train small matrices beside the frozen ones (Hu et al. 2021, arXiv 2106.09685); `targets` are names of layers."""
 
-    rank: int = 16
-    alpha: int = 32
-    dropout: float = 0.0
+    rank: int = 16  # of the matrices
+    alpha: int = 32  # they count alpha / rank times
+    dropout: float = 0.0  # before them
     targets: tuple[str, ...] = ("query", "key", "value", "dense")
 
 
@@ -80,7 +80,7 @@ class Lora:
 class Guard:
     """An evaluation every so many steps: training stops when a figure fell by more than its limit."""
 
-    suite: Path
+    suite: Path  # a file as `trainer evaluate` takes it
     limits: Mapping[str, float]  # "set metric" → how far it may fall, on the metric's own scale
     every: int = 200
 
@@ -98,10 +98,10 @@ class Adapter:
 class Backbone:
     """A model from scratch: its architecture, its shape, the folder of its tokenizer, and how it first learns words."""
 
-    backbone: str
+    backbone: str  # its architecture, by name
     tokenizer: str | Path  # a folder or the name of a model
     shape: str = "small"
-    max_tokens: int = 512
+    max_tokens: int = 512  # longest input
     words: Words | None = field(default=None, metadata=GIVEN)
 
 
@@ -109,9 +109,9 @@ class Backbone:
 class Words:
     """Guessing hidden words of all texts of some data, before the first phase: see `trainer.backbones.masked`."""
 
-    path: Path
+    path: Path  # a folder of prepared data
     masking: Any = field(metadata=GIVEN)  # trainer.backbones.masked.Masking
-    sources: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()  # all
 
     @property
     def data(self) -> Data:
@@ -125,14 +125,14 @@ class Training:
 
     start: str | Path | Backbone
     phases: tuple[Phase, ...]
-    seed: int = 0
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = 0  # of everything drawn
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the processor or GPU has it
     lora: Lora | None = None
     freeze: tuple[str, ...] = ()  # parts of the model that stay as they are, by a part of their tensors' names
     adapters: tuple[Adapter, ...] = ()
     guard: Guard | None = None
     average: float = 1.0
-    prompts: Mapping[str, str] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict)  # what is put before queries and documents
     checkpoint_every: int = 200  # steps
     log_every: int = 10  # steps
 
