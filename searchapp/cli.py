@@ -75,8 +75,10 @@ def evaluate_command(
     folder: Annotated[
         Path, typer.Argument(help="A BEIR folder: queries and qrels/<split>.tsv.", metavar="BEIR_FOLDER")
     ],
-    split: Annotated[str, typer.Option(help="Which judgements.")] = "test",
-    mode: Annotated[str, typer.Option("--mode", metavar="A,B", help="Modes to compare.")] = "dense,lexical,hybrid",
+    split: Annotated[str, typer.Option(help="Which judgements: those of qrels/SPLIT.tsv.")] = "test",
+    mode: Annotated[
+        str, typer.Option("--mode", metavar="A,B", help="Modes to compare, of dense, lexical and hybrid.")
+    ] = "dense,lexical,hybrid",
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -125,7 +127,12 @@ def duplicates_command(
     name: Name,
     text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="Only what says the same as this.")] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", metavar="0…1", help="How sure to be [the default of the pages].")
+        float | None,
+        typer.Option(
+            "--threshold",
+            metavar="0…1",
+            help="How sure to be; a lower one finds more, and more that is wrong [as the pages do].",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write every pair to a .csv or .jsonl file.")
@@ -160,7 +167,7 @@ def ui_command(
     home: HomeOption = None,
     port: PortOption = PORT,
 ) -> None:
-    """Open the pages in a browser: shop, duplicates, answers, collections.
+    """Serve the pages: shop, duplicates, answers, collections, training data, models; on this machine only.
 
     Example: searchapp ui --port 8501
     """

@@ -1,4 +1,4 @@
-"""The documents are true: README's commands run as written, every command is documented and has an example."""
+"""The documents are true: README's commands run as written, and every command, option and setting is documented."""
 
 from __future__ import annotations
 
@@ -9,35 +9,21 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
 
-import indexer.cli
-import searchapp.cli
-import trainer.cli
-from tests.corpora import product
+from docs import reference
+from docs.reference import SETTINGS, commands
+from indexer.build import build
+from indexer.home import Home
+from indexer.settings import BuildSettings
+from tests.corpora import product, write_products
+from tests.test_architecture import MAY_IMPORT
+from trainer.filters import FILTERS, filter_class
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-APPS = {"indexer": indexer.cli.app, "searchapp": searchapp.cli.app, "trainer": trainer.cli.app}
-
-
-def commands() -> dict[str, Any]:
-    """Every command of every application by the words a user types."""
-    found: dict[str, Any] = {}
-
-    def walk(words: str, command: Any) -> None:
-        children = getattr(command, "commands", {})
-        if not children or getattr(command, "invoke_without_command", False):
-            found[words] = command
-        for name, child in children.items():
-            walk(f"{words} {name}", child)
-
-    for name, app in APPS.items():
-        walk(name, typer.main.get_command(app))
-    return found
+TABLES = [table for tables in SETTINGS.values() for table in tables.values()]
 
 
 @pytest.mark.parametrize("words", commands())
@@ -89,8 +75,12 @@ def test_readme_path_from_a_file_to_an_answer_runs_as_written(tmp_path: Path) ->
 
 @pytest.mark.parametrize("file", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(file: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", file.read_text()):
-        assert (file.parent / target).exists(), f"{file.name} → {target}"
+    for target, place in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", file.read_text()):
+        other = file.parent / target if target else file
+        assert other.exists(), f"{file.name} → {target}"
+        if place:
+            heads = re.findall(r"^#+ (.+)$", other.read_text(), re.MULTILINE)
+            assert place in [re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-") for head in heads], place
 
 
 def test_what_the_guide_to_adding_names_is_there() -> None:
@@ -99,6 +89,55 @@ def test_what_the_guide_to_adding_names_is_there() -> None:
     assert len(places) > 20
     for place in places:
         assert list(ROOT.glob(place)) or list(ROOT.glob(f"*/{place}")), place
-    code = "\n".join(file.read_text() for package in APPS for file in (ROOT / package).rglob("*.py"))
+    code = "\n".join(file.read_text() for package in reference.APPS for file in (ROOT / package).rglob("*.py"))
     for table in set(re.findall(r"`(_?[A-Z_]{5,})`", guide)):
         assert re.search(rf"^{table}\b.* = ", code, re.MULTILINE), table
+
+
+def test_reference_is_what_the_code_says() -> None:
+    assert reference.PAGE.read_text("utf-8") == reference.page(), "run: python docs/reference.py"
+
+
+@pytest.mark.parametrize("words", commands())
+def test_every_option_has_help(words: str) -> None:
+    command = commands()[words]
+    assert len(command.help.split("Example:")[0].strip()) > 10
+    assert [slot.name for slot in command.params if len((slot.help or "").strip()) < 5] == []
+
+
+@pytest.mark.parametrize("kind", [*TABLES, *map(filter_class, FILTERS)], ids=lambda kind: kind.__name__)
+def test_every_setting_is_told_by_a_comment_or_its_docstring(kind: type) -> None:
+    told = " ".join(base.__doc__ or "" for base in kind.__mro__ if base is not object)
+    assert not told.startswith(f"{kind.__name__}("), "a docstring that dataclasses made"
+    names = [slot.name for slot in reference.settings(kind)]
+    assert [name for name in names if not (reference.remark(kind, name) or re.search(rf"\b{name}\b", told))] == []
+
+
+@pytest.mark.slow
+def test_architecture_page_knows_every_file_of_a_home(tmp_path: Path, tiny_model: Path) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    layout = re.search(r"^<home>/.*?^```", page, re.DOTALL | re.MULTILINE)
+    assert layout
+    known = {name for line in layout[0].splitlines() for name in re.findall(r"[\w.<>/]+", line[:42]) if name}
+    home = Home(tmp_path / "home")
+    build(
+        BuildSettings(source=write_products(tmp_path / "rows.jsonl", range(5)), name="shop", model=str(tiny_model)),
+        home,
+    )
+    collection = home.collection("shop")
+    segment = next((collection / "segments").iterdir())
+    assert {path.name for path in home.root.iterdir()} <= {name.strip("/") for name in known} | {"collections"}
+    for folder in (collection, segment):
+        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        places = {re.sub(r"^segments/\w{32}/", "", name) for name in there}
+        for name in (re.sub(r"^versions/\d+", "versions/<n>", place) for place in places):
+            assert any(name == one or (name.startswith(one) and one.endswith("/")) for one in known), name
+
+
+def test_drawing_shows_who_imports_whom() -> None:
+    drawing = (ROOT / "docs" / "images" / "architecture.svg").read_text()
+    arrows = sum(len(below) for below in MAY_IMPORT.values())
+    assert drawing.count('class="import" d="M') == arrows + 1  # one more explains the sign
+    told = " ".join(drawing.split("<desc")[1].split("</desc>")[0].split())
+    assert "ui imports searchapp, trainer and indexer; searchapp and trainer import indexer." in told
+    assert "http" not in drawing.replace("http://www.w3.org/2000/svg", "")
