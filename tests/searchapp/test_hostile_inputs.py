@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -468,7 +469,9 @@ def _page() -> None:
         st.error(str(error))
 
 
-def test_a_page_number_of_an_address_is_a_number_or_refused() -> None:
+def test_a_page_number_of_an_address_is_a_number_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A page run in this process leaves itself as the main module, which a worker started later would run.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     app = AppTest.from_function(_page)
     for text, number in (("", "1"), ("1", "1"), ("007", "7"), ("999999999", "999999999")):
         app.query_params["page"] = text
