@@ -34,7 +34,7 @@ def guarded(draw: Callable[[], None]) -> Callable[[], None]:
         except NothingHereError:
             view("nothing", [_nothing()])
         except UserError as error:
-            view("failure", [failure(error)])
+            view("failure", [failure(error), h("p", h("a", "Open this page afresh", href=address.link({})))])
         except Exception:
             log.exception("a page failed")
             view(

@@ -120,3 +120,13 @@ def test_addresses_made_by_hand_are_answered_not_run(page: Page) -> None:
             expect(page.locator(".view").last).to_be_visible()
             expect(page.locator(".view").last).not_to_contain_text("could not be drawn")
             assert shadow(page, ELEMENTS) == 0
+
+
+def test_a_refused_address_leads_back_to_its_page(page: Page) -> None:
+    for name in ("/?page=0", "/duplicates?page=x"):
+        page.goto(name)
+        expect(page.get_by_text("is no such number")).to_be_visible()
+        expect(page.get_by_text("Write a whole number from 1 on")).to_be_visible()
+        page.get_by_role("link", name="Open this page afresh").click()
+        expect(page.get_by_text("is no such number")).to_have_count(0)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -37,7 +37,7 @@ def page() -> None:
         address.get("q"),
         chosen=chosen,
         sort=_sort(address.get("sort")),
-        page=address.number("page"),
+        page=address.number("page", least=1),
         per_page=PER_PAGE,
     )
     if listing.exact:
