@@ -65,8 +65,13 @@ def build_command(
             "--index", metavar="auto|NAME|FACTORY", help="auto, exact, fastscan, ivf, hnsw, or a FAISS factory string."
         ),
     ] = "auto",
-    precision: Annotated[Precision, typer.Option(help="How the model computes.")] = "auto",
-    max_rejected: Annotated[str, typer.Option(help="Share of bad rows that stops the build.")] = "1%",
+    precision: Annotated[
+        Precision,
+        typer.Option(help="Arithmetic of the model: auto is bf16 where the machine computes in it, else fp32."),
+    ] = "auto",
+    max_rejected: Annotated[
+        str, typer.Option(metavar="SHARE", help="The build stops when more of the rows are bad than this.")
+    ] = "1%",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -264,10 +269,9 @@ def _build(settings: BuildSettings, home: Any, json: bool) -> None:
     if report.rejected:
         counts = ", ".join(f"{reason}: {count}" for reason, count in report.rejected.items())
         print(f"set aside      {counts}  (see {report.rejected_file})")
-    what = "nothing had changed" if report.unchanged else f"published in {duration(report.seconds)}"
-    print(
-        f"{report.collection}  version {report.version}: {report.records} records, {report.passages} passages; {what}"
-    )
+    sizes = f"version {report.version}: {report.records} records, {report.passages} passages"
+    what = f"{report.embedded} of them embedded; published in {duration(report.seconds)}"
+    print(f"{report.collection}  {sizes}{'; nothing had changed' if report.unchanged else f', {what}'}")
     print(f"index          {report.plan['why']}")
     return print(f'next           searchapp search {report.collection} "your question"')
 

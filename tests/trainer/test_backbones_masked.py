@@ -212,6 +212,18 @@ def test_a_nan_stops_within_its_step_and_publishes_nothing(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
+def test_no_memory_says_what_to_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+
+    monkeypatch.setattr("trainer.backbones.masked.guesses", full)
+    model = BACKBONES["alibi-bert"]("tiny", tiny_bert(tmp_path / "words"), 64, 0)
+    with pytest.raises(UserError, match="memory is not enough") as error:
+        learn_words(model, texts(), tmp_path / "out", MASKING)
+    assert (error.value.given, error.value.todo) == ("batch 8, max_tokens 24", "lower batch or max_tokens")
+    assert not (tmp_path / "out").exists()
+
+
 def test_weights_that_the_last_step_spoilt_are_not_published(tmp_path: Path) -> None:
     model = BACKBONES["alibi-bert"]("tiny", tiny_bert(tmp_path / "words"), 64, 0)
 

@@ -78,6 +78,7 @@ def test_every_figure_has_its_interval_and_its_number_of_items(sets: Suite) -> N
     ]
     assert all(f.low <= f.value <= f.high for f in found.figures)
     assert all(f.low < f.high for f in found.figures)
+    assert list(found.by_name) == sets.figures
     assert found.by_name["nli triplet accuracy"].value == np.mean(found.measured[0].values)
 
 

@@ -20,7 +20,7 @@ from trainer.evaluate.evaluators import EVALUATORS, SPREAD_PAIRS
 from trainer.evaluate.pairs import PairPrecision
 from trainer.evaluate.ranking import best_first, ndcg, recall
 from trainer.evaluate.reading import Rows
-from trainer.evaluate.suite import ROLES
+from trainer.evaluate.suite import METRICS, ROLES
 
 SCORES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), min_size=4, max_size=30)
 VECTORS = {
@@ -36,6 +36,7 @@ def embed(texts: Sequence[str], side: str | None = None, /) -> NDArray[np.float3
 
 def measured(kind: str, rows: list[dict[str, object]], **more: object) -> dict[str, float]:
     found = EVALUATORS[kind](Rows(rows, "", **more), embed)  # type: ignore[arg-type]
+    assert list(found) == [*METRICS[kind], *(["F1"] if "dev" in more else [])]
     return {metric: value_of(statistic) for metric, statistic in found.items()}
 
 
@@ -223,7 +224,7 @@ def test_what_has_no_figure_is_refused() -> None:
 
 
 def test_every_kind_has_its_rows_told() -> None:
-    assert list(EVALUATORS) == list(ROLES)
+    assert list(EVALUATORS) == list(ROLES) == list(METRICS)
     assert all(function.__doc__ for function in EVALUATORS.values())
 
 

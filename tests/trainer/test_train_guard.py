@@ -94,7 +94,7 @@ def test_a_limit_on_a_figure_that_is_not_there_is_said(shop: Path, tmp_path: Pat
     with pytest.raises(UserError, match="spearmann") as caught:
         train(recipe(shop, extra, name="typo.toml"), tmp_path / "out")
     assert "did you mean 'words spearman'" in caught.value.todo
-    assert not (tmp_path / "out" / "card.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_suite_that_is_not_there_is_said(shop: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from trainer.backbones.guessing import HEAD, guesses, new_head
 from trainer.backbones.hiding import Fates, Vocabulary, hide
 from trainer.backbones.windows import Windows, windows_of
 from trainer.train import checkpoints
+from trainer.train.callbacks import lacks_memory
 from trainer.train.checkpoints import Place
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def learn_words(
     """Train `model`, in place, on its own device, and publish it as `out`; or go on where a killed run of the same was.
 
     Raises UserError for settings that cannot be meant, texts without words, an `out` that holds something else, and, within
-    the step, for a loss or gradient that is not a finite number.
+    the step, for a loss or gradient that is not a finite number and for memory that is not enough.
     """
     _check(masking)
     windows = windows_of(texts, model.tokenizer, masking.max_tokens)
@@ -94,7 +95,12 @@ def learn_words(
     run = Run(model, windows, masking, seed, work)
     run.resume()
     while run.place.step < masking.steps:
-        run.step()
+        try:
+            run.step()
+        except (RuntimeError, MemoryError) as error:
+            if lacks_memory(error):
+                raise _out_of_memory(masking) from error
+            raise
         run.tell(watch)
     return _publish(run, out, identity)
 
@@ -215,6 +221,11 @@ def _check(masking: Masking) -> None:
             raise UserError(f"{name} must be above 0.", getattr(masking, name), "Give a larger number.")
     if not (0 < masking.share < 1 and 0 <= masking.warmup < 1 and masking.weight_decay >= 0):
         raise UserError("share and warmup are shares, weight_decay is not negative.", masking, "Mend them.")
+
+
+def _out_of_memory(masking: Masking) -> UserError:
+    given = f"batch {masking.batch}, max_tokens {masking.max_tokens}"
+    return UserError("The memory is not enough for a step of learning words.", given, "lower batch or max_tokens")
 
 
 def _number(*parts: object) -> int:

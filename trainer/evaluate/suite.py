@@ -31,6 +31,17 @@ ROLES: dict[str, tuple[str, ...]] = {  # kind → what its rows hold; `fields` m
     "labels": ("text", "label"),
     "spread": ("text",),
 }
+METRICS: dict[str, tuple[str, ...]] = {  # kind → what it is measured by, the main metric first
+    "sts": ("spearman",),
+    "retrieval": ("nDCG@10", "recall@100"),
+    "reranking": ("mAP",),
+    "duplicates": ("AP", "best F1"),
+    "negation": ("HardNegation", "EasyNegation", "negation error"),
+    "copies": ("same kept",),
+    "triplets": ("triplet accuracy",),
+    "labels": ("AP",),
+    "spread": ("spread",),
+}
 BEIR = ("retrieval", "reranking")  # kinds that read BEIR folders
 ONLY = {"dev": "duplicates", "distractors": "retrieval"}  # settings of one kind alone
 ENDS = (".tsv.gz", ".tsv", ".jsonl.gz", ".jsonl", ".parquet", ".csv.gz", ".csv")
@@ -66,6 +77,12 @@ class Set:
         """The column that holds a role's values."""
         return self.fields.get(role, role)
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What it is measured by, the main metric first."""
+        more = ("F1",) if self.dev else ()
+        return METRICS[self.kind] + more + (("spread",) if self.spread and self.kind != "spread" else ())
+
 
 @dataclass(frozen=True, slots=True)
 class Suite:
@@ -74,6 +91,11 @@ class Suite:
     sets: tuple[Set, ...]
     dims: tuple[int, ...] = ()
     seed: int = 0
+
+    @property
+    def figures(self) -> list[str]:
+        """The uncut figures as "set metric", as a guard names them."""
+        return [f"{entry.name} {metric}" for entry in self.sets for metric in entry.metrics]
 
 
 def load_suite(path: Path) -> Suite:

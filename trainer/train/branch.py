@@ -98,7 +98,7 @@ class Branch:
         dog = Watchdog(self.training.guard, self.watch)
         if self.processes.first:
             before = [told["figures"] for told in self.place.figures]
-            dog.begin(before[0] if before else dog.figures(self._saved(self.start)))
+            dog.start = before[0] if before else dog.figures(self._saved(self.start))
             if not before:
                 self.place = replace(self.place, figures=[look(dog.start, 0)])
         return dog

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trainer.train.phase import Running
 
 Line = dict[str, Any]
+MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def step_seed(*parts: object) -> int:
@@ -94,6 +95,11 @@ def refuse_not_finite(loss: float, running: Running) -> None:
     """Raise UserError for a loss that is not a number."""
     if not math.isfinite(loss):
         raise running.not_finite("loss")
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether torch, or the machine, says that there was not enough memory."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(sign in str(error) for sign in MEMORY)
 
 
 def out_of_memory(running: Running) -> UserError:

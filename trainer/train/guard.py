@@ -30,11 +30,6 @@ class Watchdog:
         self.suite = suite_of(guard)
         self.start: Figures = {}
 
-    def begin(self, start: Figures) -> None:
-        """Take the start's figures. Raises UserError for a limit on a figure that the suite does not give."""
-        self.start = start
-        refuse_unknown(self.guard.limits, self.start, "limits of [guard]")
-
     def figures(self, folder: Path) -> Figures:
         """`set metric` → value, of whole inputs at full dimension; and the `average` of the sets' main metrics."""
         import torch
@@ -61,12 +56,14 @@ class Watchdog:
 
 
 def suite_of(guard: Guard) -> Suite:
-    """The suite the guard names, read and checked."""
+    """The suite the guard names, read and checked. Raises UserError for a limit on a figure that it does not give."""
     from trainer.evaluate import load_suite
 
     if not guard.suite.is_file():
         raise UserError("There is no such suite.", guard.suite, "name the TOML file of `trainer evaluate --suite`")
-    return load_suite(guard.suite)
+    suite = load_suite(guard.suite)
+    refuse_unknown(guard.limits, [*suite.figures, AVERAGE], "limits of [guard]")
+    return suite
 
 
 def look(figures: Figures, step: int) -> dict[str, Any]:

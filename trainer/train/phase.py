@@ -21,7 +21,7 @@ from transformers import PrinterCallback
 
 from indexer.errors import UserError
 from indexer.progress import Progress, Watcher
-from trainer.train.callbacks import Finite, Line, Seeded, Watched, out_of_memory, refuse_not_finite
+from trainer.train.callbacks import Finite, Line, Seeded, Watched, lacks_memory, out_of_memory, refuse_not_finite
 from trainer.train.data import Rows
 from trainer.train.plan import Plan
 from trainer.train.recipe import Phase
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 
 SHOWN = 8  # rows of a bad batch that an error names
-MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 @dataclass
@@ -122,7 +121,7 @@ class PhaseTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         try:
             loss: torch.Tensor = super().training_step(*args, **kwargs)
         except (RuntimeError, MemoryError) as error:
-            if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(sign in str(error) for sign in MEMORY):
+            if lacks_memory(error):
                 raise out_of_memory(self.running) from error
             raise
         self.running.loss = float(loss)

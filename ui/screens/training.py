@@ -176,10 +176,10 @@ def _judge(asked: Asked, wrong: bool) -> None:
     names = preparations()
     name = address.get("set") if address.get("set") in names else names[0]
     filter, content = asked.value
+    if wrong:  # first: what the whitelist refuses is not noted as judged
+        add_to_whitelist(_folder(name).with_name(f"{name}.whitelist.txt"), [content])
     with _folder(name).with_name(f"{name}.judged.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"filter": filter, "content": content, "wrong": wrong}) + "\n")
-    if wrong:
-        add_to_whitelist(_folder(name).with_name(f"{name}.whitelist.txt"), [content])
 
 
 ACTIONS: dict[str, Action] = {
