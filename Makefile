@@ -57,7 +57,7 @@ browser: ## find Chromium for the tests of the pages, or install it where that c
 	  { echo "The tests of the pages need Chromium, which is not here and cannot be installed without root: install the package chromium, then run this again."; exit 1; }
 
 torture: install browser ## the long trials in full: kills, damage, 10 000 generated inputs of each kind
-	TORTURE=1 $(BIN)/pytest --timeout 7200
+	TORTURE=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --timeout 7200 --durations 60
 
 clean: ## remove what was built, the environment included
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
