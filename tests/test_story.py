@@ -201,7 +201,12 @@ def test_real_corpus_is_found_again(shared_data: Path, tmp_path: Path) -> None:
     folder, home = shared_data / "xquad_sentences_en", tmp_path / "home"
     told = answer(home, "indexer", "build", folder, "--name", "xquad")
     assert (told["records"], told["rejected"]) == (1178, {})
-    modes = answer(home, "searchapp", "evaluate", "xquad", folder)["modes"]
+    judged = tmp_path / "judged"
+    (judged / "qrels").mkdir(parents=True)
+    (judged / "queries.jsonl.gz").symlink_to(folder / "queries.jsonl.gz")
+    header, *rows = (folder / "qrels" / "test.tsv").read_text("utf-8").splitlines()
+    (judged / "qrels" / "test.tsv").write_text("\n".join([header, *rows[::3]]) + "\n", "utf-8")  # a third of them
+    modes = answer(home, "searchapp", "evaluate", "xquad", judged)["modes"]
     assert modes["dense"]["nDCG@10"] > 0.82
     assert modes["lexical"]["nDCG@10"] > 0.82
     assert modes["hybrid"]["nDCG@10"] > max(modes["dense"]["nDCG@10"], modes["lexical"]["nDCG@10"])
