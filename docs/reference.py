@@ -23,9 +23,11 @@ from typing import Any, Literal
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import typer.main
+from fastapi.routing import APIRoute
 
 import indexer.cli
 import indexer.command
+import searchapp.api
 import searchapp.cli
 import trainer.cli
 from indexer.build import BuildReport
@@ -33,6 +35,7 @@ from indexer.passages import Span
 from indexer.preview import Preview
 from indexer.readers import ENDINGS, READERS
 from indexer.records import Record
+from searchapp.api import make_api
 from searchapp.schemas import Hit, Passage, SearchResult, Stage
 from searchapp.usecases.answers import Address, Answer, Document, Excerpt
 from trainer.ablate.recipe import Noise, Start
@@ -99,13 +102,15 @@ def page() -> str:
     parts = [
         "# Reference\n",
         "Written by `python docs/reference.py` from the code; a test keeps it true. "
-        "[Commands](#commands) · [exit status](#exit-status) · [JSON](#what---json-prints) · [settings](#settings) · [names](#names)\n",
+        "[Commands](#commands) · [exit status](#exit-status) · [JSON](#what---json-prints) · [HTTP](#http) · [settings](#settings) · [names](#names)\n",
         "## Commands\n",
         *(_command(words, command) for words, command in commands().items()),
         f"## Exit status\n\n{_paragraph(indexer.command, 'Exit status: ').removeprefix('Exit status: ')}\n",
         "## What `--json` prints\n\nOne object on stdout; progress stays on stderr. Further keys may come, none of these goes.\n",
         *(_report(words, kind) for words, kind in REPORTS.items()),
         *(f"### `{words}`\n\n```json\n{_json(answer)}\n```\n" for words, answer in ANSWERS.items()),
+        f"## HTTP\n\n{_flat(searchapp.api.__doc__)}\n",
+        _routes(),
         "## Settings\n\nTOML; paths start at the file's own folder; an unknown key is answered with the nearest known one.\n",
         *(_settings(title, tables) for title, tables in SETTINGS.items()),
         *_filters(),
@@ -187,6 +192,23 @@ def _report(words: str, kind: type) -> str:
 
 def _json(answer: SearchResult | Answer) -> str:
     return json.dumps(answer.as_json(), indent=2, ensure_ascii=False)
+
+
+def _routes() -> str:
+    """Every route of `searchapp serve`, and what it is asked."""
+    routes = [route for route in make_api(None, hosts=None).app.routes if isinstance(route, APIRoute)]  # type: ignore[arg-type, attr-defined]
+    rows = [(f"`{min(route.methods)} {route.path}`", _body(route), _flat(route.endpoint.__doc__)) for route in routes]
+    return _table(("", "asked with", ""), rows)
+
+
+def _body(route: APIRoute) -> str:
+    """The keys of a route's JSON object, with what they are where they are left out."""
+    asked = route.body_field.field_info.annotation if route.body_field else None
+    slots = asked.model_fields if asked else {}
+    return ", ".join(
+        f"`{name}`" + ("" if slot.is_required() else f" ({json.dumps(slot.default, default=str)})")
+        for name, slot in slots.items()
+    )
 
 
 def _settings(title: str, tables: Mapping[str, type]) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.catalog_database import open_database, transaction
 from indexer.catalog_tables import BUILDS, COLLECTIONS, EVALUATIONS, MODELS, VERSIONS
-from indexer.errors import UserError, shown
+from indexer.errors import NotFoundError, UserError, shown
 from indexer.home import Home, check_name
 from indexer.integrity import Mirror, Part, Rows, State, check_sqlite, unreadable
 
@@ -115,7 +115,7 @@ class Catalog:
             if row.number == number or (number is None and row.current):
                 return row
         known = ", ".join(str(row.number) for row in rows)
-        raise UserError(f"{name!r} has no such version", shown(number), f"choose one of: {known}")
+        raise NotFoundError(f"{name!r} has no such version", shown(number), f"choose one of: {known}")
 
     def collections(self) -> list[VersionRow]:
         """The current version of every collection, by name."""
@@ -247,10 +247,10 @@ class Catalog:
     def _transaction(self) -> AbstractContextManager[sa.Connection]:
         return transaction(self.engine)
 
-    def _no_collection(self, name: str) -> UserError:
+    def _no_collection(self, name: str) -> NotFoundError:
         known: Sequence[str] = [row.collection for row in self.collections()]
         todo = f"choose one of: {', '.join(known)}" if known else "build it first: indexer build SOURCE --name NAME"
-        return UserError("there is no such collection", repr(name), todo)
+        return NotFoundError("there is no such collection", repr(name), todo)
 
 
 def now() -> datetime:

@@ -27,6 +27,10 @@ class UserError(Exception):
         return f"{self.what}\n  given: {self.given}\n  do: {self.todo}"
 
 
+class NotFoundError(UserError):
+    """What was asked for by its name is not there."""
+
+
 def shown(value: object) -> str:
     """A short, printable picture of anything a user may have sent, for error messages; a path may be longer than a text."""
     if isinstance(value, PurePath):

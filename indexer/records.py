@@ -122,8 +122,8 @@ def characters(record: Record) -> int:
 
 
 def as_json(record: Record) -> dict[str, object]:
-    """The record for machine output: a date is `2024-01-31` at midnight UTC and `2024-01-31T10:00:00Z` otherwise."""
-    fields = {name: _iso(value) if isinstance(value, datetime) else value for name, value in record.fields.items()}
+    """The record for machine output: dates as `iso` writes them."""
+    fields = {name: iso(value) if isinstance(value, datetime) else value for name, value in record.fields.items()}
     return {"id": record.id, "title": record.title, "text": record.text, "fields": fields}
 
 
@@ -211,7 +211,8 @@ def _canonical(value: str | int | float | bool | datetime) -> bytes:
     return b"d" + str((value - _EPOCH) // timedelta(microseconds=1)).encode()
 
 
-def _iso(value: datetime) -> str:
+def iso(value: datetime) -> str:
+    """`2024-01-31` at midnight UTC, `2024-01-31T10:00:00Z` otherwise."""
     moment = value.astimezone(UTC).replace(tzinfo=None)
     text = moment.isoformat()
     return text.removesuffix("T00:00:00") if text.endswith("T00:00:00") else text + "Z"

@@ -16,7 +16,7 @@ import typer
 from indexer.command import HomeOption, application, print_json, run
 from indexer.errors import UserError, shown
 from indexer.progress import Progress
-from searchapp.serving import PORT
+from searchapp.serving import ADDRESS, API_PORT, PORT
 
 app = application("searchapp", "Ask the collections that `indexer` built.")
 
@@ -174,6 +174,29 @@ def ui_command(
     from searchapp.serving import open_pages
 
     open_pages(home, port)
+
+
+@app.command("serve")
+def serve_command(
+    home: HomeOption = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            metavar="IP",
+            help="Which interface; others than 127.0.0.1 need a token in $SEARCHAPP_TOKEN, that every request sends.",
+        ),
+    ] = ADDRESS,
+    port: Annotated[int, typer.Option(help="Where to listen.", min=1, max=65535)] = API_PORT,
+) -> None:
+    """Answer programs over HTTP, with the JSON that the commands print; nothing can be changed through it.
+
+    Ask with: curl -H 'Content-Type: application/json' -d '{"query": "oak table"}' 127.0.0.1:8500/collections/shop/search
+
+    Example: searchapp serve --port 8500
+    """
+    from searchapp.serving import serve_api
+
+    serve_api(home, address, port)
 
 
 @app.command("demo")

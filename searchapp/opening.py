@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from indexer.catalog import Catalog, VersionRow
 from indexer.encode import Encoder, load_encoder
 from indexer.encode.models import resolve
-from indexer.errors import UserError, shown
+from indexer.errors import NotFoundError, UserError, shown
 from indexer.home import Home
 from indexer.opened import OpenVersion, Rows
 from indexer.passages import passages
@@ -89,7 +89,7 @@ class Opened:
         row = self.version.row_of(id) if is_text(id) else None
         if row is None:
             what = f"{self.version.collection!r} has no document with this id"
-            raise UserError(
+            raise NotFoundError(
                 what, shown(id), "take an id that a search returned; a document may have been removed since"
             )
         return row

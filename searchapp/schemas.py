@@ -57,6 +57,16 @@ class Hit:
     passage: Passage
     record: Record
 
+    def as_json(self) -> dict[str, Any]:
+        """For machines: plain values, stable keys."""
+        return {
+            "id": self.id,
+            "score": self.score,
+            "stages": {name: asdict(stage) for name, stage in self.stages.items()},
+            "passage": asdict(self.passage),
+            "record": as_json(self.record),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
@@ -73,15 +83,5 @@ class SearchResult:
             "collection": self.collection,
             "version": self.version,
             "took_ms": round(self.took_ms, 3),
-            "hits": [_hit(hit) for hit in self.hits],
+            "hits": [hit.as_json() for hit in self.hits],
         }
-
-
-def _hit(hit: Hit) -> dict[str, Any]:
-    return {
-        "id": hit.id,
-        "score": hit.score,
-        "stages": {name: asdict(stage) for name, stage in hit.stages.items()},
-        "passage": asdict(hit.passage),
-        "record": as_json(hit.record),
-    }

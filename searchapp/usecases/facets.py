@@ -8,7 +8,7 @@ itself (`searchapp.conditions`), so a facet and a written filter never disagree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import UserError, shown
 from indexer.opened import Rows
-from indexer.records import FieldType
+from indexer.records import FieldType, iso
 from searchapp import conditions
 from searchapp.conditions.rows import fold
 from searchapp.conditions.typed import Predicate
@@ -70,6 +70,14 @@ class Facet:
     high: float | datetime | None = None
     bins: tuple[int, ...] = ()
     left_out: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines: plain values, stable keys; a facet has either values or a range with its bins."""
+        told: dict[str, Any] = {"key": self.key, "type": self.type, "missing": self.missing}
+        if self.type in ("text", "boolean"):
+            return told | {"values": [asdict(value) for value in self.values], "left_out": self.left_out}
+        low, high = (iso(end) if isinstance(end, datetime) else end for end in (self.low, self.high))
+        return told | {"low": low, "high": high, "bins": list(self.bins)}
 
 
 def count(opened: Opened, key: str, rows: Rows, choice: Choice | None) -> Facet:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,21 @@ class Listing:
     facets: tuple[Facet, ...]
     counted: Literal["all", "candidates"]
     exact: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines: plain values, stable keys."""
+        return {
+            "collection": self.collection,
+            "version": self.version,
+            "took_ms": round(self.took_ms, 3),
+            "total": self.total,
+            "page": self.page,
+            "pages": self.pages,
+            "counted": self.counted,
+            "exact": self.exact,
+            "hits": [hit.as_json() for hit in self.hits],
+            "facets": [facet.as_json() for facet in self.facets],
+        }
 
 
 def browse(
