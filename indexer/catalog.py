@@ -157,6 +157,17 @@ class Catalog:
         with self._changing(name) as connection:
             connection.execute(sa.delete(COLLECTIONS).where(COLLECTIONS.c.name == name))
 
+    def forget(self, name: str, numbers: Sequence[int]) -> None:
+        """Forget versions that are not current, and what was measured of them. Files are removed afterwards."""
+        collection = sa.select(COLLECTIONS.c.id).where(COLLECTIONS.c.name == name).scalar_subquery()
+        current = sa.select(COLLECTIONS.c.current).where(COLLECTIONS.c.name == name).scalar_subquery()
+        with self._changing(name) as connection:
+            connection.execute(
+                sa.delete(VERSIONS).where(
+                    VERSIONS.c.collection_id == collection, VERSIONS.c.number.in_(numbers), VERSIONS.c.number != current
+                )
+            )
+
     def remember_model(self, fingerprint: str, name: str, dim: int) -> None:
         """Note under which name the model with this fingerprint was found, so that searching finds it again."""
         values = {"name": name, "dim": dim, "used_at": now()}

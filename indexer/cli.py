@@ -6,6 +6,7 @@ them, so that `--help` answers at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -199,6 +200,33 @@ def rollback_command(
     return print(f"{name} is at version {version}")
 
 
+@app.command("prune")
+def prune_command(
+    name: Name,
+    keep: Annotated[
+        int, typer.Option(min=1, help="How many of the newest versions stay; the current one always does.")
+    ] = 3,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove older versions of a collection, and free what only they need.
+
+    Example: indexer prune shop --keep 2 --yes
+    """
+    from indexer.drop import prune, split
+
+    catalog, where = _open(home)
+    removed = split(catalog.versions(name), keep)[1]
+    if removed and not yes and not typer.confirm(f"Remove versions {_listed(removed)} of {name}?", err=True):
+        raise typer.Exit(1)
+    report = prune(catalog, where, name, keep)
+    if json:
+        return print_json(asdict(report))
+    gone = f"versions {_listed(report.removed)} are gone" if report.removed else "nothing to remove"
+    return print(f"{name}: {gone}, {report.bytes / 1e6:.1f} MB freed; left: {_listed(report.kept)}")
+
+
 @app.command("drop")
 def drop_command(
     name: Name,
@@ -290,6 +318,10 @@ def _open(home: Path | None) -> tuple[Any, Any]:
 
     where = Home.find(home)
     return Catalog.open(where), where
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _row(row: Any) -> dict[str, Any]:
