@@ -24,7 +24,7 @@ demo: install ## build three demo collections and open the pages on 127.0.0.1:85
 
 test: install browser ## run every test (under 10 minutes on 2 cores), those of the catalog on PostgreSQL too; DATABASE=postgresql: every test on it
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
-	$(if $(DATABASE),,DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m catalog)
+	$(if $(DATABASE),,DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m catalog $$(grep -rl --include='test_*.py' 'mark.catalog' tests))
 
 quick: install ## run the tests that need neither torch nor child processes, in seconds
 	$(BIN)/pytest -m "not slow and not data and not torture"
