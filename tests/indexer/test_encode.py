@@ -234,6 +234,17 @@ def test_other_models_run_in_sentence_transformers(make: Callable[[Path], Path],
     assert fingerprint(tmp_path / "again") == ours.fingerprint
 
 
+@pytest.mark.slow
+def test_half_precision_gives_unit_vectors_of_other_models_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.encode.linear._features", lambda: {"avx512_bf16"})  # torch computes it without, slowly
+    folder = with_dense(tmp_path / "model")
+    half, full = (load_encoder(folder, threads=1, precision=precision) for precision in ("bf16", "fp32"))
+    assert isinstance(half, GeneralEncoder)
+    found = half.encode_document(TEXTS)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    assert 0 < np.abs(found - full.encode_document(TEXTS)).max() < 0.05
+
+
 # Folders
 
 
