@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from trainer.filters.leakage import Leakage
     from trainer.prepare_stages import Stage
 
-FORMAT = 2  # raise it when the code makes other rows or verdicts of the same input
+FORMAT = 3  # raise it when the code makes other rows or verdicts of the same input
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,8 @@ def identities(planned: Planned) -> list[str]:
 
 def _read_identity(source: Source, seed: int, inputs: dict[str, str]) -> str:
     """Not the paths: the same bytes under another name, in another order, are the same source. Nor the weight."""
-    kept = {
-        name: getattr(source, name) for name in ("name", "format", "licence", "task", "split", "partners", "config")
-    }
+    names = ("name", "format", "licence", "task", "split", "partners", "config", "fold")
+    kept = {name: getattr(source, name) for name in names}
     return digest([FORMAT, kept, dict(source.fields), seed, sorted(inputs)])
 
 

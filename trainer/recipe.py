@@ -24,6 +24,7 @@ from trainer.sources_origin import Origin, check_origin, located
 
 T = TypeVar("T")
 FIELDS = ("anchor", "positive", "negative", "negatives", "score", "negation", "label", "text", "negated")
+SEEDS = 2**32  # so many there are
 TYPES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 TYPES |= {dict: "a table", tuple: "a list", list: "a list"}
 
@@ -102,7 +103,7 @@ def parse_recipe(raw: Mapping[str, Any], folder: Path) -> Recipe:
         sources,
         _steps(tables(raw, "filters")),
         tuple(located(parsed(Holdout, table, "[[holdout]]", folder), folder) for table in tables(raw, "holdout")),
-        typed(raw.get("seed", 0), int, "seed"),
+        seed_of(raw.get("seed", 0)),
         folder / typed(raw["whitelist"], str, "whitelist") if "whitelist" in raw else None,
         _negation(typed(raw["negation"], dict, "negation"), folder) if "negation" in raw else None,
         typed(raw["batch_budget"], int, "batch_budget") if "batch_budget" in raw else None,
@@ -146,6 +147,14 @@ def refuse_unknown(keys: Iterable[str], known: Iterable[str], where: str) -> Non
             near = difflib.get_close_matches(key, known, 1, 0.5)
             todo = f"did you mean {near[0]!r}? " if near else ""
             raise UserError(f"{where} does not know {key!r}.", key, f"{todo}known: {', '.join(known)}")
+
+
+def seed_of(value: Any) -> int:
+    """A seed that every generator of random numbers takes. Raises UserError for another value."""
+    seed: int = typed(value, int, "seed")
+    if not 0 <= seed < SEEDS:
+        raise UserError("That is no seed.", seed, f"give a whole number from 0 to {SEEDS - 1}")
+    return seed
 
 
 def typed(value: Any, kind: Any, where: str, folder: Path | None = None) -> Any:

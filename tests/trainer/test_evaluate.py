@@ -19,7 +19,7 @@ from tests.models import WORDS, tiny_tokenizer
 from trainer.cli import app
 from trainer.evaluate import Set, Suite, compare, evaluate, load_suite
 from trainer.evaluate.mteb import parse_tasks
-from trainer.evaluate.report import json_lines, table, write_report
+from trainer.evaluate.report import json_lines, main_metrics, table, write_report
 
 
 class Words:
@@ -110,6 +110,16 @@ def test_pairs_tell_more_than_two_intervals_and_the_sign_is_b_minus_a(sets: Suit
     assert accuracy.high - accuracy.low < sum(figure.high - figure.low for figure in alone)
     main = [d.difference for d in forth[:-1] if d.metric != "spread"]
     assert forth[-1].difference == pytest.approx(np.mean(main))
+
+
+def test_a_spread_is_told_and_is_no_part_of_the_average(sets: Suite) -> None:
+    suite = Suite((*sets.sets, Set("space", "spread", sets.sets[0].path, fields={"text": "anchor"})))
+    one, other = (evaluate(Words(noise=noise), suite, name=str(noise)) for noise in (0.5, 1.2))
+    told = {(d.set, d.metric): d.difference for d in compare(one, other)}
+    expected = np.mean([told["nli", "triplet accuracy"], told["sts", "spearman"]])
+    assert told["average", "main metrics"] == pytest.approx(expected)
+    assert ("space", "spread") in told
+    assert main_metrics(one)["space"] == "spread"
 
 
 def test_the_order_of_rows_changes_no_figure(sets: Suite, tmp_path: Path) -> None:

@@ -223,6 +223,12 @@ def test_what_has_no_figure_is_refused() -> None:
         measured("labels", [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}])
 
 
+def test_a_threshold_that_takes_every_pair_takes_every_pair() -> None:
+    scores, labels = np.array([0.4, 0.5, 0.6, 0.7]), np.array([True, False, True, True])
+    best = BestF1(scores, labels)
+    assert value_of(F1(scores > best.threshold(), labels)) == value_of(best) == pytest.approx(6 / 7)
+
+
 def test_every_kind_has_its_rows_told() -> None:
     assert list(EVALUATORS) == list(ROLES) == list(METRICS)
     assert all(function.__doc__ for function in EVALUATORS.values())

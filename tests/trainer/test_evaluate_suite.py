@@ -14,7 +14,7 @@ from indexer.errors import UserError
 from tests.corpora import write_jsonl
 from trainer.evaluate import Set, load_suite
 from trainer.evaluate.reading import read_set
-from trainer.evaluate.suite import ROLES
+from trainer.evaluate.suite import ROLES, parse_suite
 from trainer.negation_data import split_of
 
 TRIPLETS = [{"anchor": f"a {n}", "positive": f"p {n}", "negative": f"n {n}"} for n in range(6)]
@@ -73,6 +73,29 @@ def test_a_broken_suite_is_refused_before_anything_is_read(
     assert what in refused.value.what
     assert todo in refused.value.todo
     assert str(refused.value.given)
+
+
+def test_a_split_that_its_file_knows_nothing_of_is_refused(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "t.jsonl", [{"anchor": "a", "positive": "b", "negative": "c"}])
+    with pytest.raises(UserError, match="no column `split`"):
+        load_suite(suite(tmp_path, *SET, 'split = "tset"'))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(tmp_path: Path, seed: int) -> None:
+    from trainer.filters.consistency import Consistency
+    from trainer.recipe import parse_recipe
+    from trainer.train.recipe import parse_training
+
+    phase = {"name": "a", "steps": 1, "batch": 2, "learning_rate": 1e-3, "data": [{"path": "p", "loss": "pairs"}]}
+    for refused in (
+        lambda: parse_suite({"seed": seed, "set": [{"name": "s", "kind": "spread", "path": "s"}]}, tmp_path),
+        lambda: parse_recipe({"seed": seed, "source": [{"name": "s", "path": "s"}]}, tmp_path),
+        lambda: parse_training({"seed": seed, "start": "minilm", "phase": [phase]}, tmp_path),
+        lambda: Consistency(seed=seed),
+    ):
+        with pytest.raises(UserError, match="no seed"):
+            refused()
 
 
 def test_a_suite_that_is_not_there_is_refused(tmp_path: Path) -> None:

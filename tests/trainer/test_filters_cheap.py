@@ -187,6 +187,26 @@ def test_overlap(tmp_path: Path) -> None:
     assert reasons(Overlap(ratio=0), found, tmp_path) == ["overlap", None, "overlap", None, None]
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"query": "a", "positive": "b", "negative": "nobody is out with an animal"}],
+        [{"query": "a", "positive": "b", "negatives": ["c", "nobody is out with an animal"]}],
+        [{"text1": "a", "text2": "nobody is out with an animal", "label": 0}],
+        [{"premise": "a", "hypothesis": "nobody is out with an animal", "label": "neutral"}],
+        [{"text": "nobody is out with an animal", "label": "x"}],
+        [{"sentence": "a", "negated": "nobody is out with an animal"}],
+    ],
+    ids=["negative", "negatives", "different", "neutral", "alone with its label", "negated"],
+)
+def test_every_text_of_a_hold_out_set_is_held_out(tmp_path: Path, rows: list[dict[str, object]]) -> None:
+    held = tmp_path / "held.jsonl"
+    write_jsonl(held, rows)
+    found = batch(("a dog runs", "Nobody is out with an animal"), ("a dog runs", "it runs"))
+    dropped = reasons(Leakage(holdouts=(Holdout("h", (held,)),)), found, tmp_path)
+    assert [reason is not None for reason in dropped] == [True, False]
+
+
 def test_leakage(tmp_path: Path) -> None:
     held = tmp_path / "held.jsonl"
     query = "how many people live in the old town of this city today"

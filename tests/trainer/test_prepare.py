@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from indexer.errors import UserError
 from indexer.files import sha256
 from tests.trials import trials
 from trainer.batches import Workers
-from trainer.prepare import Report, check, only_filters, prepare
+from trainer.prepare import Report, check, identities, only_filters, prepare
 from trainer.recipe import Recipe, load_recipe
 
 FILES = ("pairs.parquet", "triplets.parquet", "dropped.parquet")
@@ -210,6 +211,18 @@ def test_a_new_weight_makes_a_new_card_and_no_stage_anew(tmp_path: Path) -> None
     seen: list[str] = []
     again = prepare(load_recipe(path), tmp_path / "out", lambda phase, done, total: seen.append(phase))
     assert (again.card["sources"]["one"]["weight"], set(seen)) == (3.0, {"writing"})
+
+
+def test_a_fold_or_the_format_of_a_hold_out_makes_other_stages(tmp_path: Path) -> None:
+    path = corpus(tmp_path, 60)
+    whole = load_recipe(path)
+    first = whole.sources[0]
+    folded = replace(whole, sources=(replace(first, fold="train"), *whole.sources[1:]))
+    held = replace(whole, holdouts=tuple(replace(one, format="pairs") for one in whole.holdouts))
+    names = [identities(check(recipe)) for recipe in (whole, folded, held)]
+    assert names[1][0] != names[0][0]
+    assert names[1][1 : len(whole.sources)] == names[0][1 : len(whole.sources)]
+    assert names[2][-1] != names[0][-1]
 
 
 def test_a_recipe_without_filters_keeps_all_that_is_readable(tmp_path: Path) -> None:

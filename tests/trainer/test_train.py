@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import UserError
-from tests.trainer.training import PHASE, recipe, weights_of, workshop, write_rows
+from tests.trainer.training import PHASE, recipe, weights_of, workshop, write_rows, write_shared_words
 
 pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch")
@@ -239,6 +239,25 @@ def test_the_adapter_beside_opens_with_peft_and_gives_the_merged_model(shop: Pat
     merged = SentenceTransformer(str(trained.folder / "text-matching" / "model"), device="cpu")
     said = ["water in the house", "a dog and a bird"]
     assert np.abs(model.encode(said) - merged.encode(said)).max() < 1e-5
+
+
+def test_the_adapter_beside_is_as_much_of_it_as_the_model_has(shop: Path, tmp_path: Path) -> None:
+    """`average` takes half of what was learnt; and what the guard refused is in neither."""
+    write_shared_words(shop / "words.jsonl")
+    (shop / "suite.toml").write_text('[[set]]\nname = "words"\nkind = "sts"\npath = "words.jsonl"\n')
+    guard = '[guard]\nsuite = "suite.toml"\nevery = 50\nlimits = {"words spearman" = 0.05}\n'
+    fast = ADAPTERS.replace("learning_rate = 1e-3", "learning_rate = 5e-1")
+    said = ["water in the house", "a dog and a bird"]
+    for extra, phases, moved in (("average = 0.5\n", ADAPTERS, True), (guard, fast, False)):
+        name = "half" if moved else "guarded"
+        trained = train(recipe(shop, extra, phases, f"{name}.toml"), tmp_path / name)
+        with_adapter, plain = (SentenceTransformer(str(shop / "start"), device="cpu") for _ in range(2))
+        with_adapter.load_adapter(str(trained.folder / "retrieval" / "adapter"))
+        model = SentenceTransformer(str(trained.folder / "retrieval" / "model"), device="cpu")
+        model.prompts = {}
+        found = [one.encode(said) for one in (with_adapter, model, plain)]
+        assert np.abs(found[0] - found[1]).max() < 1e-5
+        assert (np.abs(found[0] - found[2]).max() > 1e-4) == moved
 
 
 def test_a_loss_that_is_no_number_names_the_batch_and_publishes_nothing(shop: Path, tmp_path: Path) -> None:

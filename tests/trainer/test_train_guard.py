@@ -10,8 +10,11 @@ import torch
 
 from indexer.encode import fingerprint
 from indexer.errors import UserError
+from tests.corpora import write_jsonl
 from tests.trainer.training import PHASE, recipe, weights_of, workshop, write_shared_words
 from trainer.train import train
+from trainer.train.guard import Watchdog, suite_of
+from trainer.train.recipe import Guard
 
 pytestmark = pytest.mark.slow
 GUARD = """
@@ -102,3 +105,20 @@ def test_a_suite_that_is_not_there_is_said(shop: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such suite"):
         train(recipe(shop, extra, name="none-suite.toml"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_where_less_is_better_the_guard_stops_what_rises(shop: Path) -> None:
+    guard = Guard(shop / "suite.toml", {"not negation error": 0.01, "not HardNegation": 0.01})
+    dog = object.__new__(Watchdog)
+    dog.guard, dog.start = guard, {"not negation error": 0.3, "not HardNegation": 0.5}
+    assert dog.fallen({"not negation error": 0.1, "not HardNegation": 0.9}, 5) is None
+    told = dog.fallen({"not negation error": 0.32, "not HardNegation": 0.9}, 5)
+    assert told == "not negation error rose from 0.3000 to 0.3200, and may rise by 0.01: stopped at step 5"
+
+
+def test_a_suite_of_spreads_alone_has_no_average(shop: Path, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "s.jsonl", [{"text": "a"}, {"text": "b"}])
+    (tmp_path / "spread.toml").write_text('[[set]]\nname = "s"\nkind = "spread"\npath = "s.jsonl"\n')
+    assert suite_of(Guard(tmp_path / "spread.toml", {"s spread": 0.1})).figures == ["s spread"]
+    with pytest.raises(UserError, match="average"):
+        suite_of(Guard(tmp_path / "spread.toml", {"average": 0.1}))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from indexer.errors import UserError
+from tests.models import tiny_bert
+from tests.trainer.training import recipe, workshop, write_rows
 from trainer.negation_stage import NEGATION, SAME
 from trainer.recipe import load_recipe
 from trainer.train import load_training
-from trainer.train.recipe import RETRIEVAL_PROMPTS, Backbone, Data
+from trainer.train.recipe import RETRIEVAL_PROMPTS, Backbone, Data, parse_training
+from trainer.train.run import identity_of
 
 GOOD = """
 start = "minilm"
@@ -136,3 +140,28 @@ def test_our_own_recipes_name_sources_that_our_own_preparations_make(file: Path)
         for data in phase.data:
             if data.path.name != "@prepared":  # what an ablation puts in its place
                 assert set(data.sources) <= made[data.path.resolve()], data.path
+
+
+def test_what_decides_the_plan_decides_the_identity(tmp_path: Path) -> None:
+    """Two folders of one name, the weight of a source, and a guide beside the recipe."""
+    for name in ("a", "b"):
+        (tmp_path / name / "pairs").mkdir(parents=True)
+        write_rows(tmp_path / name / "pairs" / "rows.jsonl", 20, 1 if name == "a" else 2)
+    tiny_bert(tmp_path / "start")
+    phase = {"name": "p", "steps": 2, "batch": 4, "learning_rate": 1e-3}
+    data = [{"path": f"{name}/pairs/rows.jsonl", "loss": "pairs"} for name in ("a", "b")]
+    made = parse_training({"start": "start", "phase": [phase | {"data": data}]}, tmp_path)
+    before, inputs = identity_of(made)
+    assert list(inputs) == ["pairs/rows.jsonl", "pairs/rows.jsonl (2)"]
+    write_rows(tmp_path / "a" / "pairs" / "rows.jsonl", 20, 3)
+    assert identity_of(made)[0] != before
+    guided = parse_training({"start": "start", "phase": [phase | {"data": [data[0] | {"guide": "start"}]}]}, tmp_path)
+    assert guided.phases[0].data[0].guide == tmp_path / "start"
+
+    shop = workshop(tmp_path / "shop")
+    training = recipe(shop)
+    before = identity_of(training)[0]
+    card = json.loads((shop / "prepared" / "card.json").read_text())
+    card["sources"]["pets"]["weight"] = 9.0
+    (shop / "prepared" / "card.json").write_text(json.dumps(card))
+    assert identity_of(training)[0] != before

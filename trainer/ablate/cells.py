@@ -48,11 +48,12 @@ def cells_of(ablation: Ablation) -> list[Cell]:
 def _shared(ablation: Ablation) -> list[Any]:
     """What decides in every cell: training, start, data beside the ablated ones, suite, versions."""
     from trainer.train.card import versions
-    from trainer.train.data import digests_of
+    from trainer.train.data import digests_of, weights_of
     from trainer.train.recipe import plain
 
     training, start = ablation.training, ablation.start
-    beside = [sorted(digests_of(data).values()) for data in data_of(training) if data.path.name != PREPARED]
+    others = [data for data in data_of(training) if data.path.name != PREPARED]
+    beside = [[sorted(digests_of(data).values()), weights_of(data)] for data in others]
     begin = asdict(start) | {"model": _fingerprint(start.model, 0)} if start else _fingerprint(training.start, 0)
     sets = [asdict(entry) | {"path": _content(entry.path), "dev": _content(entry.dev)} for entry in ablation.suite.sets]
     suite = [sets, ablation.suite.dims, ablation.suite.seed]

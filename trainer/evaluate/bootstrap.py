@@ -116,9 +116,11 @@ class BestF1:
         return np.asarray(2 * found / np.maximum(seen + found[:, -1:], 1))
 
     def threshold(self) -> float:
-        """The best threshold, half way to the next lower score; the strictest of equally good ones."""
+        """What the pairs called "same" score more than: half way to the next lower score; the strictest of equally good ones."""
         scores = np.unique(self._scores)[::-1]
         best = int(self._by_threshold(np.ones((1, len(self)))).argmax())
+        if best + 1 == len(scores):  # all of them are called the same
+            return float(np.nextafter(scores[best], -np.inf))
         return float(scores[best : best + 2].mean())
 
 

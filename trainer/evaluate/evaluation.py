@@ -16,7 +16,7 @@ from trainer.evaluate.bootstrap import Floats, Mean, draws_of, interval, value_o
 from trainer.evaluate.evaluators import EVALUATORS, Embed, Found, spread
 from trainer.evaluate.mteb import TaskScore
 from trainer.evaluate.reading import Rows, read_set
-from trainer.evaluate.suite import Set, Side, Suite
+from trainer.evaluate.suite import LOWER, Set, Side, Suite
 from trainer.evaluate.vectors import Encodes, Vector, Vectors
 
 View = tuple[int | None, int | None]  # tokens, dimensions; None: all
@@ -45,7 +45,7 @@ class Measured:
     items: str  # digest of the rows
     draws: Floats  # [1000] the figure on each resample; the same resamples for every model
     values: Floats | None  # [n] value of each item, of metrics that are a mean
-    main: bool  # the first metric of its set, uncut
+    main: bool  # the first metric of its set, uncut, and the more the better: what an average is taken over
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,8 @@ def _measure(entry: Set, suite: Suite, vectors: Vectors, rows: int | None, watch
             draws = draws_of(statistic, [suite.seed, int(read.digest[:8], 16)])
             figure = Figure(entry.name, metric, value_of(statistic), *interval(draws), len(statistic), dim, tokens)
             values = statistic.values if isinstance(statistic, Mean) else None
-            yield Measured(figure, read.digest, draws, values, place == 0 and tokens is dim is None)
+            main = place == 0 and tokens is dim is None and metric not in LOWER
+            yield Measured(figure, read.digest, draws, values, main)
 
 
 def _views(entry: Set, suite: Suite) -> list[View]:

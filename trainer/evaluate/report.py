@@ -13,9 +13,9 @@ from typing import Any
 
 from indexer.files import canonical_json, write_bytes
 from trainer.evaluate.evaluation import Difference, Evaluation, Figure
+from trainer.evaluate.suite import LOWER
 
 FORMAT = 1
-LOWER = ("negation error", "spread")  # metrics of which less is better
 Line = dict[str, Any]
 
 
@@ -106,7 +106,7 @@ def curve_rows(evaluations: Sequence[Evaluation], key: str, label: str) -> list[
 
 def main_metrics(found: Evaluation) -> dict[str, str]:
     """The first metric of each set."""
-    return {one.figure.set: one.figure.metric for one in found.measured if one.main}
+    return {one.set: one.metric for one in reversed(found.figures)}
 
 
 def metric_of(told: Figure | Difference) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from indexer.errors import UserError
 from trainer.negation_data import Split
-from trainer.recipe import parsed, refuse_unknown, typed
+from trainer.recipe import parsed, refuse_unknown, seed_of, typed
 from trainer.sources_beir import beir_folder, is_beir
 from trainer.sources_tables import columns
 
@@ -42,6 +42,7 @@ METRICS: dict[str, tuple[str, ...]] = {  # kind → what it is measured by, the 
     "labels": ("AP",),
     "spread": ("spread",),
 }
+LOWER = ("negation error", "spread")  # metrics of which less is better
 BEIR = ("retrieval", "reranking")  # kinds that read BEIR folders
 ONLY = {"dev": "duplicates", "distractors": "retrieval"}  # settings of one kind alone
 ENDS = (".tsv.gz", ".tsv", ".jsonl.gz", ".jsonl", ".parquet", ".csv.gz", ".csv")
@@ -118,7 +119,7 @@ def parse_suite(raw: Mapping[str, Any], folder: Path) -> Suite:
         raise UserError(
             "The suite has no set.", "no [[set]] table", 'add [[set]] with name = "…", kind = "…", path = "…"'
         )
-    suite = Suite(sets, typed(raw.get("dims", []), tuple[int, ...], "dims"), typed(raw.get("seed", 0), int, "seed"))
+    suite = Suite(sets, typed(raw.get("dims", []), tuple[int, ...], "dims"), seed_of(raw.get("seed", 0)))
     _check_names(suite)
     _refuse_below_one(suite.dims, "dims")
     for entry in sets:
@@ -149,6 +150,9 @@ def _check(entry: Set) -> None:
         return
     for file in (file_of(entry), *([dev_file(entry)] if entry.dev else [])):
         _refuse_missing_columns(entry, file)
+    if entry.split is not None and entry.path.is_file() and "split" not in columns(entry.path):
+        todo = "take `split` out, or name the file of the split"
+        raise UserError(f"The file of set {entry.name!r} has no column `split`.", f"{entry.path}: {entry.split}", todo)
 
 
 def _refuse_missing_columns(entry: Set, file: Path) -> None:

@@ -25,6 +25,7 @@ from indexer.encode.models import resolve
 from indexer.errors import UserError
 from indexer.progress import Watcher
 from trainer.filters.verdicts import Verdicts
+from trainer.recipe import seed_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +52,7 @@ class Consistency:
     }
 
     def __post_init__(self) -> None:
+        seed_of(self.seed)
         _refuse(self.sample < 1, "sample must be at least 1.", self.sample, "Give a number of passages.")
         _refuse(self.top_k is not None and self.top_k < 1, "top_k must be at least 1.", self.top_k, "The paper's is 2.")
         _refuse(

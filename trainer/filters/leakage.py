@@ -1,8 +1,9 @@
 """Rows that hold what a hold-out set will be judged on: its queries or its passages, the same or nearly so.
 
-Every text of a row is compared, on whichever side it stands. A hold-out query counts at any length; a passage only from
-`min_words` words on, since "yes" is an answer in every set; near matches too only from there. Of BEIR folders the judged
-relevant passages count (`passages = "all"` takes the corpus: then a set that shares its corpus with training loses it).
+Every text of a row is compared with every text of the hold-out sets, on whichever side either stands and whatever its row
+is judged. A hold-out query counts at any length; a passage only from `min_words` words on, since "yes" is an answer in every
+set; near matches too only from there. Of BEIR folders the judged passages count (`passages = "all"` takes the corpus: then a
+set that shares its corpus with training loses it).
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Known = tuple[str, str, str]  # hold-out set, "query" or "passage", text
+KINDS = {  # field of a hold-out row → what its text is
+    "anchor": "query",
+    "text": "query",
+    "positive": "passage",
+    "negative": "passage",
+    "negatives": "passage",
+    "negated": "passage",
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class Leakage:
                 "name": held.name,
                 "passages": held.passages,
                 "split": held.split,
+                "format": held.format,
+                "config": held.config,
                 "files": sorted(digests_of(held)),
                 "fields": dict(held.fields),
             }
@@ -170,19 +181,39 @@ def _sides(batch: pa.RecordBatch) -> Iterator[tuple[str, list[int], list[str]]]:
 
 
 def holdout_texts(held: Holdout) -> Iterator[Known]:
-    """The queries and passages of a hold-out set."""
-    from trainer.sources import read_source
+    """Every text of a hold-out set, whatever its row is judged: what is different or neutral there is measured on too."""
+    from trainer.sources import shape_of, tables_of
     from trainer.sources_beir import is_beir
-    from trainer.sources_shapes import Example
+    from trainer.sources_tables import Bad
 
     if held.path and all(is_beir(path) for path in held.path):
         yield from _beir_texts(held)
         return
-    for _, entry in read_source(held):
-        if isinstance(entry, Example):
-            yield held.name, "query", entry.anchor
-            if held.passages != "none":
-                yield held.name, "passage", entry.positive
+    for table in tables_of(held):
+        fields = shape_of(held, table)[1]
+        for entry in table.rows(table.digest()):
+            if not isinstance(entry, Bad):
+                yield from _row_texts(held, entry[1], fields)
+
+
+def _row_texts(held: Holdout, row: Mapping[str, Any], fields: Mapping[str, str]) -> Iterator[Known]:
+    for name, column in fields.items():
+        kind = KINDS.get(name)
+        if kind is None or (kind == "passage" and held.passages == "none"):
+            continue
+        value = row.get(column)
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and _is_whole(text):
+                yield held.name, kind, text
+
+
+def _is_whole(text: str) -> bool:
+    """No half characters: nothing that was kept could equal it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _beir_texts(held: Holdout) -> Iterator[Known]:
@@ -191,9 +222,8 @@ def _beir_texts(held: Holdout) -> Iterator[Known]:
     for path in held.path:
         folder = beir_folder(path, held.split)
         judged, _ = judgements(folder.qrels)
-        relevant = {doc for found in judged.relevant.values() for _, doc in found}
         queries, _ = texts_by_id(folder.queries, {*judged.relevant, *judged.irrelevant})
         yield from ((held.name, "query", text) for text in queries.values())
         if held.passages != "none":
-            passages, _ = texts_by_id(folder.corpus, relevant if held.passages == "judged" else None)
+            passages, _ = texts_by_id(folder.corpus, judged.documents() if held.passages == "judged" else None)
             yield from ((held.name, "passage", text) for text in passages.values())

@@ -28,7 +28,7 @@ from trainer.train.publish import save_model
 from trainer.train.ready import Planned, objectives_of
 from trainer.train.recipe import Lora, Training
 from trainer.train.targets import with_targets
-from trainer.train.weights import Tensors, add_lora, dropout_at, freeze, published, snapshot
+from trainer.train.weights import LORA_UP, Tensors, add_lora, dropout_at, freeze, published, snapshot
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -69,7 +69,7 @@ class Branch:
             add_lora(start, self.lora, step_seed(self.training.seed, self.name, "lora"))
         freeze(start, self.training.freeze)
         self.model = start.to(self.processes.device)
-        self.good = self.start
+        self.good, self.good_adapter = self.start, self._adapter()
         found = self._resumed()
         self.dog = self._watchdog()
         for number in range(self.place.phase, len(self.planned)):
@@ -77,9 +77,16 @@ class Branch:
                 break
             self._phase(number, found)
             found = None
-        tensors = self.good if self.dog else published(self.model, self.start, self.training.average)
-        own = {name: tensor.detach().cpu() for name, tensor in checkpoints.trainable(self.model).items()}
-        return Outcome(self.place, tensors, own if self.lora else {})
+        if self.dog:
+            return Outcome(self.place, self.good, self.good_adapter)
+        return Outcome(self.place, published(self.model, self.start, self.training.average), self._adapter())
+
+    def _adapter(self) -> Tensors:
+        """LoRA's own tensors as they are published: with as much of them as the model beside them has."""
+        if not self.lora:
+            return {}
+        own = {name: tensor.detach().cpu().clone() for name, tensor in checkpoints.trainable(self.model).items()}
+        return {name: tensor * (self.training.average if LORA_UP in name else 1) for name, tensor in own.items()}
 
     def _resumed(self) -> Path | None:
         found = checkpoints.newest_checkpoint(self.work)
@@ -90,6 +97,7 @@ class Branch:
             return None
         checkpoints.restore(self.model, checkpoints.read_tensors(found[1], "weights"))
         self.good = checkpoints.read_tensors(found[1], "good") or self.start
+        self.good_adapter = checkpoints.read_tensors(found[1], "good-adapter") or self.good_adapter
         return found[1]
 
     def _watchdog(self) -> Watchdog | None:
@@ -176,7 +184,8 @@ class Branch:
             figures = self.dog.figures(self._saved(tensors))
             stopped = self.dog.fallen(figures, step)
             self.place = replace(self.place, figures=[*self.place.figures, look(figures, step)])
-            self.good = self.good if stopped else tensors
+            if not stopped:
+                self.good, self.good_adapter = tensors, self._adapter()
         if self.processes.agreed(stopped is not None):
             self.place = replace(self.place, stopped=stopped or "stopped by the guard")
 
@@ -194,7 +203,7 @@ class Branch:
         if optimizer is not None:
             files["optimizer"] = checkpoints.optimizer_tensors(self.model, optimizer)
         if self.dog:
-            files["good"] = self.good
+            files |= {"good": self.good, "good-adapter": self.good_adapter}
         checkpoints.write_checkpoint(self.work, self.place, files)
 
     def _log(self, line: Line) -> None:

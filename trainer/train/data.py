@@ -88,6 +88,12 @@ def digests_of(data: Data) -> dict[str, str]:
     return {f"{file.parent.name}/{file.name}": sha256(file)}
 
 
+def weights_of(data: Data) -> dict[str, Any]:
+    """The weights that its card gives the sources a data entry draws from: they decide the plan and stand nowhere else."""
+    sources = (card_of(data) or {}).get("sources", {})
+    return {name: told.get("weight") for name, told in sources.items() if not data.sources or name in data.sources}
+
+
 def card_of(data: Data) -> dict[str, Any] | None:
     """The card of a prepared folder; None for a file."""
     if not data.path.is_dir():

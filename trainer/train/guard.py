@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.errors import UserError
 from indexer.progress import Watcher
+from trainer.evaluate.suite import LOWER
 from trainer.recipe import refuse_unknown
 from trainer.train.recipe import Guard
 
@@ -42,16 +43,19 @@ class Watchdog:
         finally:
             torch.set_num_threads(threads)  # the encoder took its own number, and training's bits depend on it
         main = [measured.figure.value for measured in found.measured if measured.main]
-        figures = {name: figure.value for name, figure in found.by_name.items()} | {AVERAGE: fmean(main)}
+        average = {AVERAGE: fmean(main)} if main else {}
+        figures = {name: figure.value for name, figure in found.by_name.items()} | average
         return {name: round(float(value), 6) for name, value in figures.items()}
 
     def fallen(self, figures: Figures, step: int) -> str | None:
-        """What fell below its limit, as a sentence; None while all is within."""
+        """What got worse by more than its limit, as a sentence; None while all is within."""
         for name, limit in self.guard.limits.items():
-            lost = self.start[name] - figures[name]
-            if lost > limit:
-                numbers = f"from {self.start[name]:.4f} to {figures[name]:.4f}, and may fall by {limit:g}"
-                return f"{name} fell {numbers}: stopped at step {step}"
+            rises = name.endswith(tuple(f" {metric}" for metric in LOWER))  # there, more is worse
+            change = figures[name] - self.start[name]
+            if (change if rises else -change) > limit:
+                did, may = ("rose", "rise") if rises else ("fell", "fall")
+                numbers = f"from {self.start[name]:.4f} to {figures[name]:.4f}, and may {may} by {limit:g}"
+                return f"{name} {did} {numbers}: stopped at step {step}"
         return None
 
 
@@ -62,7 +66,8 @@ def suite_of(guard: Guard) -> Suite:
     if not guard.suite.is_file():
         raise UserError("There is no such suite.", guard.suite, "name the TOML file of `trainer evaluate --suite`")
     suite = load_suite(guard.suite)
-    refuse_unknown(guard.limits, [*suite.figures, AVERAGE], "limits of [guard]")
+    averaged = any(entry.metrics[0] not in LOWER for entry in suite.sets)
+    refuse_unknown(guard.limits, [*suite.figures, *([AVERAGE] if averaged else [])], "limits of [guard]")
     return suite
 
 

@@ -35,7 +35,7 @@ class Data:
     margin: float = 0.05  # of `triplets`: how much nearer the positive shall be
     cosine: float = 1.0  # of `distil`: weight of staying near the start's vectors
     structure: float = 1.0  # of `distil`: weight of staying near its similarities
-    guide: str | None = None  # a model that says which rows of a batch are no negatives
+    guide: str | Path | None = None  # a model that says which rows of a batch are no negatives
     guide_margin: float = 0.0  # how far below the positive's score the guide begins to refuse
 
     @property
@@ -208,9 +208,15 @@ def _phases(raw: Mapping[str, Any], key: str, folder: Path) -> tuple[Phase, ...]
 
 def _phase(table: dict[str, Any], folder: Path) -> Phase:
     refuse_unknown(table, [slot.name for slot in fields(Phase)], "[[phase]]")
-    data = tuple(parsed(Data, entry, "[[phase.data]]", folder) for entry in tables(table, "data"))
+    data = tuple(_data(entry, folder) for entry in tables(table, "data"))
     phase = parsed(Phase, {key: value for key, value in table.items() if key != "data"}, "[[phase]]")
     return replace(phase, data=data)
+
+
+def _data(table: dict[str, Any], folder: Path) -> Data:
+    data = parsed(Data, {key: value for key, value in table.items() if key != "guide"}, "[[phase.data]]", folder)
+    guide = table.get("guide")
+    return data if guide is None else replace(data, guide=_located(typed(guide, str, "guide"), folder))
 
 
 def _adapter(table: dict[str, Any], folder: Path) -> Adapter:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 from indexer.errors import UserError
-from trainer.recipe import refuse_unknown
+from trainer.recipe import refuse_unknown, seed_of
 from trainer.train.recipe import Phase, Training
 
 
 def check_training(training: Training) -> None:
     """Refuse values that cannot be meant. Raises UserError."""
+    seed_of(training.seed)
     phases = [*training.phases, *(phase for adapter in training.adapters for phase in adapter.phases)]
     if not phases:
         raise UserError("The recipe has no phase.", "no [[phase]] table", "add [[phase]] with steps and [[phase.data]]")

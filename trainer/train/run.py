@@ -7,7 +7,7 @@ the card last: a folder with a card is whole. Killed at any moment, the same cal
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,18 +126,29 @@ def plan_of(training: Training, watch: Watcher = unwatched) -> dict[str, Any]:
 def identity_of(training: Training) -> tuple[str, dict[str, str]]:
     """What makes two trainings the same: settings, data, start and versions, wherever the files lie; and the data's digests."""
     from trainer.train.card import versions
-    from trainer.train.data import digests_of
+    from trainer.train.data import digests_of, weights_of
     from trainer.train.starting import start_fingerprint
 
     inputs: dict[str, str] = {}
+    read: list[Any] = []  # of each data entry in order: what decides the plan and the texts in it
     phases = [phase for part in parts_of(training) for phase in part.phases]
     words = training.start.words if isinstance(training.start, Backbone) else None
     for data in [*(data for phase in phases for data in phase.data), *([words.data] if words else [])]:
-        inputs |= digests_of(data)
+        digests = digests_of(data)
+        guide = start_fingerprint(data.guide, 0) if data.guide else None
+        read.append([sorted(digests.values()), weights_of(data), guide])
+        inputs |= {_free(name, found, inputs): found for name, found in digests.items()}
     if training.guard and training.guard.suite.is_file():
         inputs["the guard's suite"] = sha256(training.guard.suite)
+        read.append(inputs["the guard's suite"])
     start = start_fingerprint(training.start, training.seed)
-    return digest([plain(training), sorted(inputs.values()), start, versions()]), inputs
+    return digest([plain(training), read, start, versions()]), inputs
+
+
+def _free(name: str, found: str, inputs: Mapping[str, str]) -> str:
+    """The name under which a card lists an input: numbered where another folder has a file of the same name."""
+    names = [name, *(f"{name} ({number})" for number in range(2, len(inputs) + 3))]
+    return next(one for one in names if inputs.get(one, found) == found)
 
 
 def _start(training: Training) -> SentenceTransformer:

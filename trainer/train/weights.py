@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Tensors = dict[str, torch.Tensor]
-OWN = (".lora_A.", ".lora_B.")
+LORA_UP = ".lora_B."
+OWN = (".lora_A.", LORA_UP)
 RATES = ["dropout", "attention_dropout", "hidden_dropout", "dropout_prob"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import UserError
-from trainer.evaluate.report import LOWER
+from trainer.evaluate.suite import LOWER
 from ui.screens.models_reading import folder_at, number, read_json
 
 FILE = "evaluation.json"
