@@ -6,9 +6,13 @@ could not even begin (a column that is not there, say) is read from its log.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,8 @@ from indexer.errors import UserError
 from indexer.home import Home, check_name
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
+DIGITS = 12  # of the SHA-256 of an upload, in its name
+LOOKED_AT = 3600  # seconds: another tab may still look at an upload as young as this
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Builds:
         with self._lock:
             if name in self._running and self._running[name].poll() is None:
                 raise UserError(f"{name!r} is being built already", "one build at a time", "wait for it to end")
+            forget_uploads(self._home, name, source)
             command = [sys.executable, "-m", "indexer.cli", "build", str(source), "--name", name, "--json"]
             command += [part for option, value in options.items() if value for part in (option, value)]
             with self._log(name).open("wb") as log:
@@ -89,7 +96,9 @@ def running(catalog: Catalog) -> list[BuildRow]:
 
 
 def keep_upload(home: Home, name: str, filename: str, content: bytes) -> Path:
-    """Write an upload into the home under the collection's name; only its suffix is taken from the browser."""
+    """Write an upload into the home under the collection's name; only its suffix is taken from the browser.
+
+    The name tells the content too: what another tab uploads never takes the place of what a build is reading."""
     suffix = next(
         (suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if filename.lower().endswith(suffix)), None
     )
@@ -97,10 +106,21 @@ def keep_upload(home: Home, name: str, filename: str, content: bytes) -> Path:
         raise UserError("this kind of file cannot be read", filename[-40:], f"upload one of: {', '.join(SUFFIXES)}")
     from indexer.files import write_bytes
 
-    target = home.root / "uploads" / (check_name(name) + suffix)
+    digest = hashlib.sha256(content).hexdigest()[:DIGITS]
+    target = home.root / "uploads" / f"{check_name(name)}-{digest}{suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(target, content)
     return target
+
+
+def forget_uploads(home: Home, name: str, source: Path) -> None:
+    """Remove earlier uploads of a collection but `source`; none while a build of it runs, here or elsewhere."""
+    ours = re.compile(rf"{re.escape(check_name(name))}-[0-9a-f]{{{DIGITS}}}({'|'.join(map(re.escape, SUFFIXES))})")
+    before = time.time() - LOOKED_AT
+    with contextlib.suppress(UserError), home.writer_lock(name):
+        for path in (home.root / "uploads").glob("*"):
+            if ours.fullmatch(path.name) and path != source and path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _last_words(said: str) -> str:

@@ -13,6 +13,8 @@ from ui.parts import said
 
 OPEN = 6  # facets that are open from the start
 FIRST = 8  # values of a facet that are shown before "all of them"
+DAY = len("2024-01-31")
+EXACT = 2**53  # below it every whole number is a float64
 LONGEST_BOUND = 400  # characters of one end of a range: a float64 written out in full has fewer
 
 
@@ -63,7 +65,7 @@ def _range(name: str, given: str, dates: bool) -> Range:
         ) from None
 
 
-def _bound(given: str, dates: bool) -> float | datetime | None:
+def _bound(given: str, dates: bool) -> float | date | None:
     given = given.strip()
     if not given:
         return None
@@ -71,6 +73,8 @@ def _bound(given: str, dates: bool) -> float | datetime | None:
         raise ValueError
     if not dates:
         return float(given)
+    if len(given) == DAY:
+        return date.fromisoformat(given)  # stays a plain date, so that the range takes in its whole day
     moment = datetime.fromisoformat(given)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -129,7 +133,7 @@ def _bounds(facet: Facet, chosen: Choice | None) -> Element | None:
 
 def _end(facet: Facet, name: str, value: float | date | None, placeholder: str) -> Element:
     kind = "date" if facet.type == "date" else "number"
-    written = "" if value is None else value.isoformat()[:10] if isinstance(value, date) else f"{value:g}"
+    written = "" if value is None else value.isoformat()[:DAY] if isinstance(value, date) else _number(value)
     label = f"{facet.key}, {'at least' if name == 'low' else 'at most'}"
     return h(
         "input",
@@ -140,3 +144,8 @@ def _end(facet: Facet, name: str, value: float | date | None, placeholder: str) 
         aria_label=label,
         step="any" if kind == "number" else None,
     )
+
+
+def _number(value: float) -> str:
+    """A number as it was given: what the field shows is sent back with the next change."""
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < EXACT else repr(value)

@@ -15,7 +15,7 @@ from ui import address
 from ui.holdings import collections, service
 from ui.nodes import Element, Node, h
 from ui.parts import choose_collection, empty, failure, note, search_field
-from ui.view import Asked, view
+from ui.view import REFUSED, Asked, view
 
 log = logging.getLogger("searchapp.ui")
 
@@ -25,28 +25,24 @@ class NothingHereError(Exception):
 
 
 def guarded(draw: Callable[[], None]) -> Callable[[], None]:
-    """A page that ends in a sentence whatever happens; details of what nobody foresaw go to the log, not to the page."""
+    """A page that ends in a sentence whatever happens; details of what nobody foresaw go to the log, not to the page.
+
+    What the action before it could not do is said above it, once."""
 
     @wraps(draw)
     def page() -> None:
+        if error := st.session_state.get(REFUSED):
+            view("action-failure", [_unmade("That could not be done.", error)])
         try:
             draw()
         except NothingHereError:
             view("nothing", [_nothing()])
         except UserError as error:
             view("failure", [failure(error), h("p", h("a", "Open this page afresh", href=address.link({})))])
-        except Exception:
+        except Exception as error:
             log.exception("a page failed")
-            view(
-                "failure",
-                [
-                    note(
-                        "This page could not be drawn.",
-                        "The reason is in the terminal that serves it. Reload to try again.",
-                        kind="fail",
-                    )
-                ],
-            )
+            view("failure", [_unmade("This page could not be drawn.", error)])
+        st.session_state.pop(REFUSED, None)  # only now: a page that draws itself anew halfway has not been seen
 
     return page
 
@@ -90,6 +86,13 @@ def change_collection(asked: Asked) -> None:
 def examples(collection: str) -> tuple[str, ...]:
     """Queries that show what a demo collection can do."""
     return DEMOS[collection].examples if collection in DEMOS else ()
+
+
+def _unmade(title: str, error: Exception) -> Element:
+    """A refusal in its own words; of anything else only that it happened."""
+    if isinstance(error, UserError):
+        return failure(error)
+    return note(title, "The reason is in the terminal that serves it. Reload to try again.", kind="fail")
 
 
 def _nothing() -> Element:

@@ -15,6 +15,7 @@ from ui.nodes import Element, Node, h
 _FILLED = re.compile(r"(?<=[^\n]{50})\n(?=[\w\"'“‘(`](?![.)] ))")
 _BEGUN = re.compile(r"\A([^\n]*[\w,;])\n(?=[a-z][^\n]{50})")  # a passage may begin in the middle of a line
 STAGES = {"dense": "Meaning", "lexical": "Words", "fusion": "Together"}
+SMALL = 0.01  # below it two decimals would say nothing
 MEASURES = {"dense": "cosine", "lexical": "BM25", "fusion": "standard scores"}
 
 
@@ -135,6 +136,8 @@ def said(value: Value) -> str:
             "%Y-%m-%d" if (value.hour, value.minute, value.second) == (0, 0, 0) else "%Y-%m-%d %H:%M UTC"
         )
     if isinstance(value, float):
+        if 0 < abs(value) < SMALL:
+            return f"{value:.3g}"
         return f"{value:,.2f}".rstrip("0").rstrip(".")
     return f"{value:,}" if isinstance(value, int) else value
 

@@ -7,6 +7,7 @@ which is where the state of a page lives: so every state has a link.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any
 
 import streamlit as st
 
+from indexer.errors import UserError
 from ui.nodes import Node
 
+log = logging.getLogger("searchapp.ui")
+REFUSED = "refused"  # of the session: why the last action failed, until a page has said it
 _WEB = Path(__file__).parent / "web"
 _ROOT = '<div class="view"></div>'
 
@@ -44,11 +48,20 @@ _draw = st.components.v2.component(
 def view(
     key: str, nodes: Sequence[Node], actions: Mapping[str, Action] | None = None, focus: str | None = None
 ) -> None:
-    """Draw `nodes` under a key of their own, and run what `actions` has for what a person does there."""
+    """Draw `nodes` under a key of their own, and run what `actions` has for what a person does there.
+
+    An action runs before the page, where nothing guards it: how it failed is kept for the page to say (`REFUSED`)."""
 
     def heard() -> None:
         asked = getattr(st.session_state.get(key), "asked", None)
-        if asked and asked.get("action") in (actions or {}):
+        if not asked or asked.get("action") not in (actions or {}):
+            return
+        st.session_state.pop(REFUSED, None)
+        try:
             (actions or {})[asked["action"]](Asked(asked.get("value"), asked.get("form") or {}))
+        except Exception as error:
+            if not isinstance(error, UserError):
+                log.exception("an action failed")
+            st.session_state[REFUSED] = error
 
     _draw(key=key, data={"nodes": list(nodes)}, on_asked_change=heard)

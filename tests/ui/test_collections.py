@@ -16,6 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from indexer.build import build
 from indexer.catalog import Catalog
+from indexer.drop import drop_collection
 from indexer.home import Home
 from indexer.settings import BuildSettings
 from tests.corpora import product
@@ -277,3 +278,23 @@ def test_model_published_while_the_page_is_open_is_offered_and_one_that_cannot_b
     finally:
         for name in ("fresh", "hollow"):
             shutil.rmtree(home.models / name, ignore_errors=True)
+
+
+@pytest.mark.catalog
+def test_what_another_tab_removed_is_refused_in_a_sentence_once(page: Page, home: Home, tmp_path: Path) -> None:
+    source = tmp_path / "short.jsonl"
+    source.write_text("".join(json.dumps({"id": str(i), "text": f"short {i}"}) + "\n" for i in range(5)))
+    build(BuildSettings(source=source, name="short", model="tiny/1"), home)
+    open_collections(page)
+    short = holding(page, "short")
+    short.get_by_text("History").click()
+    drop_collection(Catalog.open(home), home, "short")
+    short.get_by_role("button", name="Verify the files").click()
+    expect(page.get_by_role("alert")).to_contain_text("There is no such collection.")
+    expect(short).to_have_count(0)
+    expect(page.get_by_role("button", name="Build", exact=True)).to_be_visible()
+    animals = holding(page, "animals")
+    animals.get_by_text("History").click()
+    animals.get_by_role("button", name="Verify the files").click()
+    expect(page.get_by_role("status")).to_contain_text("Every file of animals")
+    expect(page.get_by_role("alert")).to_have_count(0)

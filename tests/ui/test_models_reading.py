@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from indexer.build import build
+from indexer.catalog import Catalog
+from indexer.drop import drop_collection
 from indexer.encode.folder import read_folder
 from indexer.encode.models import ModelInfo
 from indexer.errors import UserError
@@ -264,6 +266,30 @@ def test_passages_are_encoded_once_and_what_failed_is_told_once(tmp_path: Path, 
         _ended(held, gone, version)
         with pytest.raises(UserError, match="not a sentence-transformers folder"):
             held.vectors(gone, version, passages)
+
+
+@pytest.mark.slow
+def test_a_collection_built_anew_is_encoded_anew(tmp_path: Path, tiny_model: Path) -> None:
+    """It begins at version 1 again; the same content is the same vectors."""
+    shutil.copytree(tiny_model, tmp_path / "models" / "tiny" / "1")
+    info = known("tiny/1", tmp_path / "models").info
+    assert info is not None
+    home, held, before = Home(tmp_path), Embeddings(), 0
+    for count in (30, 20, 20):
+        if before:
+            drop_collection(Catalog.open(home), home, "texts")
+        source = tmp_path / "texts.jsonl"
+        write_jsonl(source, [{"id": str(n), "text": f"animal number {n} of {count}"} for n in range(count)])
+        build(BuildSettings(source=source, name="texts", model="tiny/1"), home)
+        version = SearchService(home).opened("texts").version
+        assert version.number == 1
+        passages = drawn(version)
+        assert (held.vectors(info, version, passages) is not None) == (count == before)
+        _ended(held, info, version)
+        found = held.vectors(info, version, passages)
+        assert found is not None
+        assert len(found) == len(passages) == count
+        before = count
 
 
 def _ended(held: Embeddings, info: ModelInfo, version: OpenVersion) -> None:

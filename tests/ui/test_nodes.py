@@ -95,6 +95,7 @@ def test_values_are_written_as_people_write_them() -> None:
     assert [said(value) for value in (None, "", True, False, 3, 1234567, 2.5, 1234.0, "x")] == [
         "–", "–", "yes", "no", "3", "1,234,567", "2.5", "1,234", "x",
     ]  # fmt: skip
+    assert [said(value) for value in (0.0, 0.01, 0.004, -0.001, 1e-9)] == ["0", "0.01", "0.004", "-0.001", "1e-09"]
     assert (counted(1, "record"), counted(1204, "record"), counted(0, "match", "matches")) == (
         "1 record", "1,204 records", "0 matches",
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -17,6 +18,7 @@ from tests.ui.driving import parts, serious_findings, settled
 from tests.ui.hostile import TEXTS
 from trainer.prepare import prepare
 from trainer.recipe import load_recipe
+from ui.screens.training import preparations
 
 pytestmark = pytest.mark.slow
 
@@ -104,3 +106,13 @@ def test_home_without_a_preparation_says_how_to_make_one(browser: Browser, serve
     with open_page(browser, served) as page:
         page.goto("/training")
         expect(page.get_by_role("heading", name="No training data is prepared yet")).to_be_visible()
+
+
+def test_what_was_mined_is_no_preparation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`trainer mine` writes a card too, without the drops that this page is about."""
+    monkeypatch.setenv("SEARCHAPP_HOME", str(tmp_path))
+    for name, files in {"mined": ["triplets.parquet"], "web": ["pairs.parquet", "dropped.parquet"]}.items():
+        (tmp_path / "training" / name).mkdir(parents=True)
+        for file in ["card.json", *files]:
+            (tmp_path / "training" / name / file).write_text("{}")
+    assert preparations() == ["web"]

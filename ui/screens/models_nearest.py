@@ -1,11 +1,12 @@
 """Nearest texts by any model, also by one that a collection was not built with: a sample of its passages, encoded here.
 
 Up to 2 000 passages are drawn evenly over the collection. A model encodes them once, in the background, one model after the
-other; the vectors stay in memory by fingerprint and version, so every further sentence is answered at once.
+other; the vectors stay in memory by fingerprint and content, so every further sentence is answered at once.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from indexer.encode import Encoder, load_encoder
 from indexer.encode.models import ModelInfo
 from indexer.errors import UserError
+from indexer.files import canonical_json
 from indexer.opened import OpenVersion
 from indexer.passages import passage_text
 
@@ -27,7 +29,7 @@ NEAREST = 10
 CHUNK = 64  # texts between two reports
 KEPT, OPEN = 24, 3  # sets of vectors (3 MB each at 384 dimensions), models in memory
 Vectors = NDArray[np.float32]  # [passages, dim], unit length
-Key = tuple[str, str, int]  # fingerprint, collection, version
+Key = tuple[str, str]  # fingerprint of the model, digest of the version's content
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Embeddings:
         """The passages by this model; None while they are being encoded, which this call begins where nobody has.
 
         Raises what ended the work before, once: the next call begins again."""
-        key = (info.fingerprint, version.collection, version.number)
+        key = _key(info, version)
         with self._lock:
             if key in self._vectors:
                 self._vectors.move_to_end(key)
@@ -126,7 +128,7 @@ class Embeddings:
     def work(self, info: ModelInfo, version: OpenVersion) -> Work | None:
         """How far a model is with a version; None when it is done or never began."""
         with self._lock:
-            return self._works.get((info.fingerprint, version.collection, version.number))
+            return self._works.get(_key(info, version))
 
     def _encode(self, key: Key, info: ModelInfo, passages: Sequence[Passage], work: Work) -> None:
         try:
@@ -150,6 +152,13 @@ class Embeddings:
             vectors[start : start + len(some)] = encoder.encode_document([passage_text(p.title, p.text) for p in some])
             work.done = start + len(some)
         return vectors
+
+
+def _key(info: ModelInfo, version: OpenVersion) -> Key:
+    """By content: a collection that is removed and built anew begins at the same number again."""
+    content = hashlib.sha256(canonical_json([folder.name for folder in version.folders]))
+    content.update(version.alive.tobytes())
+    return info.fingerprint, content.hexdigest()
 
 
 def _unforeseen(info: ModelInfo, error: Exception) -> UserError:

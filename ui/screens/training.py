@@ -15,6 +15,7 @@ import streamlit as st
 
 from indexer.home import Home, check_name
 from trainer.audit import Rate, rate
+from trainer.dropped import FILE as DROPPED
 from trainer.dropped import Dropped, sample_dropped
 from trainer.whitelist import add_to_whitelist
 from ui import address
@@ -45,8 +46,9 @@ def page() -> None:
 
 
 def preparations() -> list[str]:
-    """The names of the finished preparations of this home."""
-    return sorted(card.parent.name for card in (Home.find(None).root / "training").glob("*/card.json"))
+    """The names of the finished preparations of this home; what was mined has a card too, but dropped nothing."""
+    cards = (Home.find(None).root / "training").glob("*/card.json")
+    return sorted(card.parent.name for card in cards if (card.parent / DROPPED).is_file())
 
 
 def _folder(name: str) -> Path:
