@@ -26,7 +26,7 @@ from indexer.catalog import Catalog, VersionRow, now
 from indexer.columns import survey
 from indexer.embed import Reuse, assemble, embed, open_vectors
 from indexer.encode import Encoder, load_encoder
-from indexer.encode.models import resolve
+from indexer.encode.models import EMBEDDED, resolve, versions_of
 from indexer.errors import UserError
 from indexer.files import remove_folder, write_bytes
 from indexer.home import Home, check_name
@@ -121,6 +121,8 @@ class _Build:
         """All steps in order; see the module's docstring."""
         fresh = self.folder / "building" / "intake"
         shutil.rmtree(fresh, ignore_errors=True)
+        for left in self.folder.glob(".rejected.jsonl.*.partial"):  # of builds that were killed
+            left.unlink()
         intake, columns = self._take_in(fresh)
         passages = self._split(fresh, columns, intake)
         plan = plan_index(passages, self.encoder.dim, override=self.settings.index)
@@ -286,10 +288,12 @@ class _Build:
         return number
 
     def _model_name(self) -> str:
-        """`minilm` or another known name as it is, a folder by its whole path: searching must find it from anywhere."""
+        """`minilm` or another known name as it is; of a model in the home its version too, a folder by its whole path:
+        searching must find the same one from anywhere, whatever is published later."""
         model = str(self.settings.model)
-        folder = resolve(model, self.home.models)
-        return str(folder.resolve()) if folder == Path(model).expanduser() else model
+        if model in EMBEDDED:
+            return model
+        return next(iter(versions_of(model, self.home.models)), None) or str(resolve(model).resolve())
 
     def _report(
         self, number: int, intake: Intake, passages: int, plan: IndexPlan, *, unchanged: bool, embedded: int
@@ -327,10 +331,14 @@ def _without_reuse(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _matching_passages(identities: NDArray[np.bytes_], passages: Passages, old: Segment) -> NDArray[np.int64]:
-    """For each new passage, the old passage of the same unchanged record, or −1. Same record, same cuts."""
+    """For each new passage, the old passage of the same unchanged record that has the same characters of it, or −1.
+
+    Another release may cut otherwise: then nothing is copied."""
     before = read_identities(old.folder / IDENTITIES)
-    first = Passages.read(old.folder / PASSAGES, len(before)).first
+    cuts = Passages.read(old.folder / PASSAGES, len(before))
     order = np.argsort(before, kind="stable")
     place = order[np.minimum(np.searchsorted(before, identities, sorter=order), len(before) - 1)]
-    match = np.where(before[place] == identities, first[place], -1)[passages.record]
-    return np.where(match < 0, -1, match + passages.ordinal)
+    record = np.where(before[place] == identities, place, -1)[passages.record]
+    row = np.minimum(np.where(record < 0, 0, cuts.first[record] + passages.ordinal), len(cuts) - 1)
+    same = (cuts.record[row] == record) & (cuts.start[row] == passages.start) & (cuts.end[row] == passages.end)
+    return np.where(same, row, -1)

@@ -191,7 +191,11 @@ class Catalog:
         )
         rows = [{**asdict(figure), "measured_at": now()} for figure in figures]
         with self._changing(name) as connection:
-            connection.execute(query.with_for_update(of=VERSIONS))  # two measurements of it: one after the other
+            # Locked: of two measurements one comes after the other.
+            if connection.scalar(query.with_for_update(of=VERSIONS)) is None:
+                raise NotFoundError(
+                    "the version was removed while it was measured", f"{name} {number}", "measure again"
+                )
             connection.execute(before)
             connection.execute(sa.insert(EVALUATIONS).values(version_id=version), rows)
 

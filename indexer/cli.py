@@ -241,7 +241,7 @@ def drop_command(
     from indexer.drop import drop_collection
 
     catalog, where = _open(home)
-    versions = catalog.versions(name)
+    versions = [] if where.collection(name).is_dir() and not catalog.current(name) else catalog.versions(name)
     if not yes and not typer.confirm(f"Remove {name} with {len(versions)} version(s)?", err=True):
         raise typer.Exit(1)
     drop_collection(catalog, where, name)

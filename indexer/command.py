@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from indexer.errors import UserError
+from indexer.errors import UserError, shown
 
 STOPPED = 130
 
@@ -51,6 +51,13 @@ def run(app: typer.Typer) -> NoReturn:
     except BrokenPipeError:  # the reader of our output went away: `indexer list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except UnicodeEncodeError as error:  # the name of a file or folder in some other encoding, such as Latin-1
+        given = ascii(error.object)[:300]
+        _fail(str(UserError("a name is not valid UTF-8", given, "give the file or folder another name")), 2)
+    except OSError as error:  # a folder that may not be read or written, a disk that is full
+        given = f"{shown(str(error.filename))}: {error.strerror}" if error.filename else str(error)
+        todo = "see to the permissions and the room on the disk, then run the same command again"
+        _fail(str(UserError("the system did not let this be done", given, todo)), 2)
 
 
 def print_json(value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.catalog import Catalog, VersionRow
-from indexer.errors import UserError, shown
+from indexer.errors import NotFoundError, UserError, shown
 from indexer.files import remove_folder
 from indexer.home import Home
 from indexer.store import remove_orphans, version_file
@@ -22,9 +22,15 @@ class Pruned:
 
 
 def drop_collection(catalog: Catalog, home: Home, name: str) -> None:
-    """Remove a collection with all its versions. UserError when there is none, or while it is being built."""
+    """Remove a collection with all its versions; also what a build that failed, or a drop that was killed, left of one.
+
+    UserError when there is none, or while it is being built."""
     with home.writer_lock(name):
-        catalog.drop(name)
+        try:
+            catalog.drop(name)
+        except NotFoundError:
+            if not home.collection(name).is_dir():
+                raise
         remove_folder(home.collection(name))
 
 

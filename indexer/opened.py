@@ -24,6 +24,7 @@ from indexer.passages import Span
 from indexer.plan import IndexPlan
 from indexer.records import Columns, Record
 from indexer.rows import PASSAGES, RECORDS, Passages, Records, columns_from_json
+from indexer.scan import score
 from indexer.store import Segment, read_version
 
 Rows = NDArray[np.int64]
@@ -58,7 +59,9 @@ class OpenSegment:
     def dense_scores(self, queries: NDArray[np.float32], rows: Rows) -> tuple[NDArray[np.float32], Rows]:
         """Cosine of each record's best passage with the nearest of `queries` [n, dim], and that passage's ordinal."""
         passages = self.passages.of(rows)
-        scores = (self.vectors[passages] @ queries.T).max(axis=1)
+        scores = np.full(len(passages), -np.inf, np.float32)
+        for query in queries:  # one by one, as the scan does: a matrix product gives equal passages unequal scores
+            np.maximum(scores, score(self.vectors, query, passages), out=scores)
         bounds = np.concatenate(([0], np.cumsum(self.passages.first[rows + 1] - self.passages.first[rows])))
         best = np.array([a + int(scores[a:b].argmax()) for a, b in pairwise(bounds)], np.int64)
         return scores[best], self.passages.ordinal[passages[best]].astype(np.int64)

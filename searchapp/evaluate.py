@@ -106,16 +106,36 @@ def read_qrels(folder: Path, split: str) -> dict[str, dict[str, int]]:
         )
     qrels: dict[str, dict[str, int]] = {}
     with files[split].open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            qrels.setdefault(row["query-id"], {})[row["corpus-id"]] = int(row["score"])
-    return {query: judged for query, judged in qrels.items() if max(judged.values()) > 0}
+        try:
+            for row in csv.DictReader(file, delimiter="\t"):
+                qrels.setdefault(row["query-id"], {})[row["corpus-id"]] = _grade(row["score"])
+        except (KeyError, TypeError, ValueError) as error:  # ValueError: no number, or no UTF-8
+            given = f"{files[split].name}, about row {sum(map(len, qrels.values())) + 2}: {error}"
+            raise UserError(
+                "the judgements cannot be read", given, "columns query-id, corpus-id, score; whole grades"
+            ) from None
+    judged_at_all = {query: judged for query, judged in qrels.items() if max(judged.values()) > 0}
+    if not judged_at_all:
+        raise UserError("no query has a relevant document", files[split].name, "judge some, with a score above 0")
+    return judged_at_all
+
+
+def _grade(text: str) -> int:
+    grade = float(text)
+    if not grade.is_integer():
+        raise ValueError(f"{text} is no whole grade")
+    return int(grade)
 
 
 def read_queries(folder: Path) -> dict[str, str]:
     """query id → text, from queries.jsonl or queries.jsonl.gz."""
     for path in (folder / "queries.jsonl.gz", folder / "queries.jsonl"):
         if path.is_file():
-            return {str(row["_id"]): str(row["text"]) for row in _json_lines(path)}
+            try:
+                return {str(row["_id"]): str(row["text"]) for row in _json_lines(path)}
+            except (KeyError, TypeError, ValueError, EOFError, gzip.BadGzipFile) as error:
+                given = f"{path.name}: {error}"
+                raise UserError("the queries cannot be read", given, "one object a line, with _id and text") from None
     raise UserError("there is no queries file", str(folder), "give a BEIR folder: corpus, queries, qrels/<split>.tsv")
 
 

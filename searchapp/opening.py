@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from indexer.catalog import Catalog, VersionRow
 from indexer.encode import Encoder, load_encoder
-from indexer.encode.models import resolve
+from indexer.encode.models import resolve, versions_of
 from indexer.errors import NotFoundError, UserError, shown
 from indexer.home import Home
 from indexer.opened import OpenVersion, Rows
@@ -36,8 +36,8 @@ _Made = TypeVar("_Made")
 class Opened:
     """An open version with what only searching needs: the encoder of its queries, and what recent questions had made."""
 
-    def __init__(self, version: OpenVersion, openings: Openings) -> None:
-        self.version = version
+    def __init__(self, version: OpenVersion, openings: Openings, model_name: str) -> None:
+        self.version, self._model_name = version, model_name
         self._openings = openings
         self._table = version.table()
         self._folded: FoldedColumns = {}
@@ -55,7 +55,7 @@ class Opened:
     @property
     def encoder(self) -> Encoder:
         """The model the version was built with."""
-        return self._openings.encoder(self.version)
+        return self._openings.encoder(self.version, self._model_name)
 
     def encode(self, query: str) -> NDArray[np.float32]:
         """The query's vector, [1, dim], read-only, by the model the version was built with; the latest are remembered."""
@@ -147,31 +147,43 @@ class Openings:
         """Open a version in place of the others of its collection."""
         if _key(row) in self._versions:
             return
-        opened = Opened(OpenVersion(self._home, *_key(row)), self)
+        opened = Opened(OpenVersion(self._home, *_key(row)), self, row.model_name)
         for old in [other for other in self._versions if other[0] == row.collection]:
             del self._versions[old]
         self._versions[_key(row)] = opened
         while len(self._versions) > OPEN:
             self._versions.popitem(last=False)
+        used = {other.version.model["fingerprint"] for other in self._versions.values()}
+        self._encoders = {one: encoder for one, encoder in self._encoders.items() if one in used}
 
-    def encoder(self, version: OpenVersion) -> Encoder:
-        """The encoder for a version's queries; UserError when its model is not to be found or has changed."""
+    def encoder(self, version: OpenVersion, name: str) -> Encoder:
+        """The encoder for a version's queries: `name` is where its build found it, and if that is another one by now, where
+        this fingerprint was last seen. UserError when its model is not to be found or has changed."""
         wanted = version.model["fingerprint"]
         with self._lock:
             if wanted not in self._encoders:
-                self._encoders[wanted] = self._load(version, wanted)
+                self._encoders[wanted] = self._load(version, wanted, name)
             return self._encoders[wanted]
 
-    def _load(self, version: OpenVersion, wanted: str) -> Encoder:
-        name = self._catalog.model_name(wanted) or "minilm"
-        encoder = load_encoder(resolve(name, self._home.models))
-        if encoder.fingerprint != wanted:
-            raise UserError(
-                f"{version.collection!r} was built with another model than the one found as {name!r}",
+    def _load(self, version: OpenVersion, wanted: str, name: str) -> Encoder:
+        known = [name, self._catalog.model_name(wanted) or name]
+        names = [one for each in known for one in (each, *versions_of(each, self._home.models))]
+        refused: UserError | None = None
+        for one in dict.fromkeys(names):
+            try:
+                encoder = load_encoder(resolve(one, self._home.models))
+            except UserError as error:
+                refused = refused or error
+                continue
+            if encoder.fingerprint == wanted:
+                return encoder
+            refused = refused or UserError(
+                f"{version.collection!r} was built with another model than the one found as {one!r}",
                 f"built with fingerprint {wanted[:12]}, found {encoder.fingerprint[:12]}",
-                f"put the model back, or build again: indexer build SOURCE --name {version.collection} --model {name}",
+                f"put the model back, or build again: indexer build SOURCE --name {version.collection} --model {one}",
             )
-        return encoder
+        assert refused is not None
+        raise refused
 
 
 def _key(row: VersionRow) -> tuple[str, int, str]:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from indexer.encode.card import refuse_other_than_card
 from indexer.encode.fingerprint import fingerprint
 from indexer.encode.folder import read_folder
+from indexer.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
+LEAST_TOKENS = 16  # of a passage: less says nothing
 Precision = Literal["auto", "fp32", "bf16"]
 
 __all__ = ["Encoder", "Precision", "fingerprint", "load_encoder"]
@@ -72,7 +74,14 @@ def load_encoder(folder: Path, *, precision: Precision = "auto", threads: int | 
     refuse_hostile_patterns(model.tokenizer_file)
     refuse_other_than_card(model)
     if packed.runs(model):
-        return packed.PackedEncoder(model, precision=precision, threads=threads)
+        return _long_enough(packed.PackedEncoder(model, precision=precision, threads=threads), folder)
     from indexer.encode import general
 
-    return general.GeneralEncoder(model, precision=precision, threads=threads)
+    return _long_enough(general.GeneralEncoder(model, precision=precision, threads=threads), folder)
+
+
+def _long_enough(encoder: Encoder, folder: Path) -> Encoder:
+    if encoder.document_tokens < LEAST_TOKENS:
+        given = f"{folder}: {encoder.document_tokens} tokens of a document, its prompt taken off"
+        raise UserError("The model reads too little of a text.", given, f"Use one that reads {LEAST_TOKENS} or more.")
+    return encoder

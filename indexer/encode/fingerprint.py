@@ -58,6 +58,7 @@ _ARCHITECTURE: Json = {
     "relative_attention_num_buckets": None,
     "rms_norm_eps": None,
     "rope_parameters": None,
+    "rope_scaling": None,
     "rope_theta": None,
     "rotary_emb_base": None,
     "sinusoidal_pos_embds": False,

@@ -142,7 +142,7 @@ def read_transformer(folder: Path) -> ModelFolder:
             todo = "Save model and tokenizer with save_pretrained(folder), or give the name `minilm`."
             raise UserError(f"This is not a Hugging Face model's folder: it has no {name}.", folder, todo)
     refuse_strange_files(folder)
-    refuse_pickles(folder)
+    refuse_pickles(folder, sharded=True)
     for file in sorted(folder.rglob("*.json")):
         refuse_code(file)
     refuse_adapter(folder)
@@ -178,7 +178,7 @@ def _module(folder: Path, entry: object, source: Path) -> Module:
     if not _PLACE.fullmatch(inside) or not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"A module lies outside the model's folder: {inside!r}.", source, "Copy it into the folder.")
     for place in [path] if path == folder else [path, *path.rglob("*/")]:  # a Router keeps its modules in folders below
-        refuse_pickles(place)
+        refuse_pickles(place, sharded=place == path and kind.endswith(".Transformer"))
     config_name = "sentence_bert_config.json" if kind.endswith(".Transformer") else "config.json"
     return Module(kind.rsplit(".", 1)[-1], path, read_object(path / config_name))
 

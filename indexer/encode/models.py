@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -52,15 +53,24 @@ def resolve(name_or_path: str, home_models: Path | None = None) -> Path:
     if name_or_path in EMBEDDED:
         return _default() if name_or_path == DEFAULT else _embedded()
     known = _published(home_models)
-    for name in sorted(known, reverse=True):
-        if name == name_or_path or name.rpartition("/")[0] == name_or_path:
-            return known[name]
+    for name in versions_of(name_or_path, home_models):
+        return known[name]
     folder = os.path.expanduser(name_or_path)  # unlike Path's, leaves the name of nobody as it is
     if not os.path.isdir(folder):  # false, too, for what can be no path
         names = ", ".join([*EMBEDDED, *sorted(known)])
         todo = f"Give the folder of a model, or one of: {names}."
         raise UserError("There is no such model.", shown(name_or_path), todo)
     return Path(folder)
+
+
+def versions_of(name: str, home_models: Path | None) -> list[str]:
+    """`name/version` of every version of a model in a home, the newest first, 10 after 9; of `name/version` that one."""
+    found = [one for one in _published(home_models) if one == name or one.rpartition("/")[0] == name]
+    return sorted(found, key=_natural, reverse=True)
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def list_models(home_models: Path) -> list[ModelInfo]:

@@ -25,6 +25,7 @@ from torch import Tensor
 from indexer.encode.bert_shape import BertShape
 from indexer.encode.fingerprint import fingerprint_of
 from indexer.encode.folder import ModelFolder
+from indexer.encode.json_file import read_object
 from indexer.encode.linear import Linear, resolve_precision
 from indexer.encode.sound import try_out
 from indexer.encode.threads import usable_cores
@@ -46,11 +47,13 @@ def runs(model: ModelFolder) -> bool:
         and model.modules[1].config.get("include_prompt") is not False
         and config.get("model_type") == "bert"
         and config.get("position_embedding_type", "absolute") == "absolute"
-        and config.get("hidden_act", "gelu") in _ACTIVATIONS
+        and str(config.get("hidden_act", "gelu")) in _ACTIVATIONS
         and not config.get("is_decoder")
         and not any(transformer.get(key) for key in _UNUSUAL)
         and transformer.get("transformer_task", "feature-extraction") == "feature-extraction"
         and model.max_tokens is not None
+        and model.truncate_dim is None
+        and read_object(model.modules[0].path / "tokenizer_config.json").get("truncation_side", "right") == "right"
         and model.tokenizer_file.is_file()
     )
 

@@ -69,9 +69,10 @@ def refuse_strange_files(folder: Path) -> None:
             )
 
 
-def refuse_pickles(path: Path) -> None:
-    """Pickled weights run code when opened. They may lie beside safetensors, which then are what is read."""
-    if (path / "model.safetensors").is_file() or any(path.glob("model-*-of-*.safetensors")):
+def refuse_pickles(path: Path, *, sharded: bool) -> None:
+    """Pickled weights run code when opened. They may lie beside safetensors, which then are what is read; beside shards
+    only where `sharded`, in a transformer's folder: other modules do not know of shards, and would open the pickle."""
+    if (path / "model.safetensors").is_file() or (sharded and any(path.glob("model-*-of-*.safetensors"))):
         return
     for pattern in _PICKLES:
         for file in sorted(path.glob(pattern)):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from indexer.errors import UserError
-from indexer.readers.jsonl import read_jsonl
+from indexer.readers.jsonl import read_jsonl, unwritable
 from indexer.records import Rejection, Row
 
 NAMES = ("corpus.jsonl", "corpus.jsonl.gz")
@@ -25,6 +25,9 @@ def read_beir(source: Path) -> Iterator[Row | Rejection]:
         metadata = row.values.pop("metadata")
         if metadata is not None and not isinstance(metadata, dict):
             yield Rejection(row.file, row.number, "broken line", "metadata is not an object")
+            continue
+        if broken := unwritable(metadata or {}):
+            yield Rejection(row.file, row.number, "lone surrogate", f"in the name of metadata {broken}")
             continue
         for name, value in (metadata or {}).items():
             if name not in row.values:

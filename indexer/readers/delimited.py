@@ -52,11 +52,14 @@ def _columns(source: Path, delimiter: str, *, quoted: bool) -> Iterator[Row]:
 
 def _is_quoted(source: Path) -> bool:
     """Whether quotes mean something in a TSV, by its beginning."""
-    beginning, size = [], 0
+    beginning, size, quotes = [], 0, 0
     for line in lines(source):
         beginning.append(line)
-        size += 0 if isinstance(line, Rejection) else len(line[1])
-        if size > _LOOKED_AT:
+        if not isinstance(line, Rejection):
+            size += len(line[1])
+            quotes += line[1].count(b'"')
+        # Not in the middle of a quoted cell, if there is one: that would look like a broken row.
+        if size > _LOOKED_AT and (quotes % 2 == 0 or size > _LOOKED_AT + LARGEST):
             break
     return _outcome(source, beginning, quoted=True) <= _outcome(source, beginning, quoted=False)
 

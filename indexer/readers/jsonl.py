@@ -23,7 +23,7 @@ def read_jsonl(source: Path) -> Iterator[Row | Rejection]:
             values = _object(content)
             if isinstance(values, str):
                 yield Rejection(file, line[0], "broken line", values)
-            elif b"\\u" in content and (name := _unwritable(values)):
+            elif b"\\u" in content and (name := unwritable(values)):
                 yield Rejection(file, line[0], "lone surrogate", f"in the name of column {name}")
             else:
                 yield Row(file, line[0], values)
@@ -47,7 +47,7 @@ def _object(content: bytes) -> dict[str, object] | str:
     return value if isinstance(value, dict) else "not a JSON object"
 
 
-def _unwritable(values: dict[str, object]) -> str | None:
+def unwritable(values: dict[str, object]) -> str | None:
     """The first name with a lone surrogate: no file could store it."""
     for name in values:
         try:

@@ -60,7 +60,10 @@ def _split_folder(source: Path) -> Path:
     if len(splits) != 1:
         todo = f"name one of them, such as {source / str(splits[0])}" if splits else "save it again"
         raise UserError("The saved data set has several splits", f"{source}: {', '.join(map(str, splits))}", todo)
-    return source / str(splits[0])
+    name = str(splits[0])
+    if Path(name).name != name or not (source / name).resolve().is_relative_to(source.resolve()):
+        _refuse(source / SEVERAL, f"it names the split {name!r}, which is not in the folder")
+    return source / name
 
 
 def _files(folder: Path) -> list[Path]:
@@ -69,7 +72,11 @@ def _files(folder: Path) -> list[Path]:
         names = [str(entry["filename"]) for entry in json.loads((folder / SINGLE).read_bytes())["_data_files"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         _refuse(folder / SINGLE, error)
-    strange = next((name for name in names if Path(name).name != name), None)
+    inside = folder.resolve()
+    strange = next(
+        (name for name in names if Path(name).name != name or not (folder / name).resolve().is_relative_to(inside)),
+        None,
+    )
     if strange is not None:
         _refuse(folder / SINGLE, f"it names the file {strange!r}, which is not in the folder")
     return [folder / name for name in names]

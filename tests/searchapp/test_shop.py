@@ -352,7 +352,7 @@ def test_refusals_say_what_is_possible(opened: Opened, arguments: dict[str, Any]
 
 def test_a_query_is_encoded_once_however_it_is_filtered(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[list[str]] = []
-    encoder = opened._openings.encoder(opened.version)
+    encoder = opened.encoder
     original = encoder.encode_query
 
     def encode(texts: list[str]) -> Any:
