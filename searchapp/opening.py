@@ -127,43 +127,59 @@ class Openings:
         self._home, self._catalog = home, catalog
         self._versions: OrderedDict[tuple[str, int, str], Opened] = OrderedDict()
         self._encoders: dict[str, Encoder] = {}
-        self._lock = threading.RLock()
+        self._making: dict[tuple[str, str], threading.RLock] = {}
+        self._lock = threading.Lock()  # held for a look at the tables above, never while something is opened
 
     def current(self, collection: str) -> Opened:
         """The current version of a collection, opened. DamagedError names files that are not what was published."""
-        row = self._catalog.version(collection)
-        with self._lock:
-            while _key(row) not in self._versions:
+        found = self._found(self._catalog.version(collection))
+        if found:
+            return found
+        with self._alone("version", collection):
+            while True:
                 row = self._catalog.version(collection)  # anew: it may be another one since we wait for the lock
                 try:
-                    self._open(row)
+                    return self._found(row) or self._open(row)
                 except (OSError, UserError):  # dropped while it was being opened, unless the catalog still names it
                     if self._catalog.version(collection) == row:
                         raise
-            self._versions.move_to_end(_key(row))
-            return self._versions[_key(row)]
 
-    def _open(self, row: VersionRow) -> None:
+    def _alone(self, kind: str, name: str) -> threading.RLock:
+        """The lock of one thing: its files are read to the last byte before the first answer, and nothing else waits for that."""
+        with self._lock:
+            return self._making.setdefault((kind, name), threading.RLock())
+
+    def _found(self, row: VersionRow) -> Opened | None:
+        with self._lock:
+            if _key(row) in self._versions:
+                self._versions.move_to_end(_key(row))
+            return self._versions.get(_key(row))
+
+    def _open(self, row: VersionRow) -> Opened:
         """Open a version in place of the others of its collection."""
-        if _key(row) in self._versions:
-            return
         opened = Opened(OpenVersion(self._home, *_key(row)), self, row.model_name)
-        for old in [other for other in self._versions if other[0] == row.collection]:
-            del self._versions[old]
-        self._versions[_key(row)] = opened
-        while len(self._versions) > OPEN:
-            self._versions.popitem(last=False)
-        used = {other.version.model["fingerprint"] for other in self._versions.values()}
-        self._encoders = {one: encoder for one, encoder in self._encoders.items() if one in used}
+        with self._lock:
+            for old in [other for other in self._versions if other[0] == row.collection]:
+                del self._versions[old]
+            self._versions[_key(row)] = opened
+            while len(self._versions) > OPEN:
+                self._versions.popitem(last=False)
+            used = {other.version.model["fingerprint"] for other in self._versions.values()}
+            self._encoders = {one: encoder for one, encoder in self._encoders.items() if one in used}
+        return opened
 
     def encoder(self, version: OpenVersion, name: str) -> Encoder:
         """The encoder for a version's queries: `name` is where its build found it, and if that is another one by now, where
         this fingerprint was last seen. UserError when its model is not to be found or has changed."""
         wanted = version.model["fingerprint"]
-        with self._lock:
-            if wanted not in self._encoders:
-                self._encoders[wanted] = self._load(version, wanted, name)
-            return self._encoders[wanted]
+        with self._alone("model", wanted):
+            with self._lock:
+                found = self._encoders.get(wanted)
+            if found is None:
+                found = self._load(version, wanted, name)
+                with self._lock:
+                    self._encoders[wanted] = found
+            return found
 
     def _load(self, version: OpenVersion, wanted: str, name: str) -> Encoder:
         known = [name, self._catalog.model_name(wanted) or name]

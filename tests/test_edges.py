@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from indexer.encode.models import resolve
 from indexer.encode.packed import runs
 from indexer.errors import NotFoundError, UserError
 from indexer.home import Home
+from indexer.opened import OpenVersion
 from indexer.readers.beir import read_beir
 from indexer.readers.delimited import read_tsv
 from indexer.readers.saved import read_saved
@@ -132,6 +135,32 @@ def test_models_that_no_open_version_uses_are_let_go(tmp_path: Path) -> None:
         service = service or SearchService(home)
         assert service.search("shop", "lamp").version == seed + 1
         assert len(service._openings._encoders) == 1
+
+
+def test_a_version_that_is_being_opened_holds_up_no_other_collection(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    for name in ("open", "slow"):
+        source = write_products(tmp_path / "p.jsonl", range(5))
+        build(BuildSettings(source=source, name=name, model=str(tiny_model)), home)
+    service, begun, go_on = SearchService(home), threading.Event(), threading.Event()
+    service.search("open", "lamp")
+    original = OpenVersion.__init__
+
+    def slow(self: OpenVersion, home: Home, collection: str, number: int, sha256: str) -> None:
+        begun.set()
+        assert go_on.wait(60)
+        original(self, home, collection, number, sha256)
+
+    monkeypatch.setattr(OpenVersion, "__init__", slow)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(service.search, "slow", "lamp") for _ in range(2)]
+        assert begun.wait(60)
+        assert service.search("open", "lamp").hits  # would wait for ever
+        go_on.set()
+        assert len({id(service.opened("slow")), *(id(service.opened("slow")) for _ in waiting)}) == 1
+        assert all(one.result(60).hits for one in waiting)
 
 
 # --- search and builds --------------------------------------------------------------------------------------------------
