@@ -179,20 +179,23 @@ def test_errors_say_what_is_wrong_what_was_given_and_what_to_do(
 
 @pytest.mark.catalog
 def test_ctrl_c_stops_with_a_sentence_and_the_next_run_finishes(tmp_path: Path, tiny_model: Path) -> None:
-    home, source = tmp_path / "home", write_products(tmp_path / "products.jsonl", range(3_000))
-    command = [sys.executable, "-m", "indexer.cli", "build", str(source), "--name", "shop", "--model", str(tiny_model)]
-    process = subprocess.Popen(
-        [*command, "--home", str(home)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    while not process.stderr.readline().startswith("embedding"):
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate()
+    """A build that is done before the signal comes proves nothing: then a larger one is stopped."""
+    for rows in (3_000, 12_000, 48_000):
+        home, source = tmp_path / f"home{rows}", write_products(tmp_path / "products.jsonl", range(rows))
+        words = ("indexer", "build", source, "--name", "shop", "--model", tiny_model)
+        command = [sys.executable, "-m", f"{words[0]}.cli", *map(str, words[1:]), "--home", str(home)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("embedding"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+        if process.returncode:
+            break
     assert process.returncode == 130
     assert told.strip().endswith("goes on from there")
     assert "Traceback" not in told
-    assert answer(home, "indexer", "build", source, "--name", "shop", "--model", tiny_model)["records"] == 3_000
+    assert answer(home, *words)["records"] == rows
 
 
 @pytest.mark.data
