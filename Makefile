@@ -36,7 +36,7 @@ lint: install ## check style and types
 
 coverage: install browser ## branch coverage of writer, store, conditions and readers: 95 % at least
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest tests/indexer tests/searchapp/test_conditions.py tests/searchapp/test_duplicates_export.py tests/trainer/test_sources_sql.py
+	$(BIN)/coverage run -m pytest tests/indexer tests/test_edges.py tests/searchapp/test_conditions.py tests/searchapp/test_duplicates_export.py tests/trainer/test_sources_sql.py
 	-$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
