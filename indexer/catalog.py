@@ -47,6 +47,18 @@ class VersionRow:
     published_at: datetime
     current: bool
 
+    def as_json(self) -> dict[str, Any]:
+        """For machines: plain values, stable keys; the time in UTC, as the catalog keeps it."""
+        return {
+            "collection": self.collection,
+            "version": self.number,
+            "records": self.records,
+            "passages": self.passages,
+            "model": self.model_name,
+            "fingerprint": self.model_fingerprint,
+            "published": self.published_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class BuildRow:

@@ -112,7 +112,7 @@ def list_command(home: HomeOption = None, json: JsonOption = False) -> None:
     Example: indexer list
     """
     catalog, _ = _open(home)
-    rows = [_row(row) for row in catalog.collections()]
+    rows = [row.as_json() for row in catalog.collections()]
     if json:
         return print_json({"collections": rows})
     if not rows:
@@ -171,7 +171,7 @@ def versions_command(name: Name, home: HomeOption = None, json: JsonOption = Fal
     Example: indexer versions shop
     """
     catalog, _ = _open(home)
-    rows = [_row(row) | {"current": row.current} for row in catalog.versions(name)]
+    rows = [row.as_json() | {"current": row.current} for row in catalog.versions(name)]
     if json:
         return print_json({"collection": name, "versions": rows})
     return print_table(rows, ("version", "current", "records", "passages", "model", "published"))
@@ -322,18 +322,6 @@ def _open(home: Path | None) -> tuple[Any, Any]:
 
 def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
-
-
-def _row(row: Any) -> dict[str, Any]:
-    return {
-        "collection": row.collection,
-        "version": row.number,
-        "records": row.records,
-        "passages": row.passages,
-        "model": row.model_name,
-        "fingerprint": row.model_fingerprint,
-        "published": row.published_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
 
 
 def main() -> None:

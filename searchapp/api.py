@@ -21,10 +21,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from indexer.catalog import VersionRow
 from indexer.errors import NotFoundError, UserError, shown
 from indexer.inspect import describe
-from indexer.records import as_json, iso
+from indexer.records import as_json
 from indexer.store import DamagedError
 from searchapp.api_guard import Guard, answer, refusal
 from searchapp.service import SearchService, check_mode
@@ -134,7 +133,7 @@ def _add_collections(api: FastAPI, service: SearchService) -> None:
     @api.get("/collections")
     def collections() -> Json:
         """Every collection at its current version."""
-        return {"collections": [_row(row) for row in service.catalog.collections()]}
+        return {"collections": [row.as_json() for row in service.catalog.collections()]}
 
     @api.get("/collections/{name}")
     def collection(name: str) -> Json:
@@ -204,17 +203,6 @@ def _end(value: float | str | None) -> float | date | None:
         raise UserError(
             "that is no date", shown(value), "write it as 2024-01-31 or 2024-01-31T10:00:00+00:00"
         ) from None
-
-
-def _row(row: VersionRow) -> Json:
-    return {
-        "collection": row.collection,
-        "version": row.number,
-        "records": row.records,
-        "passages": row.passages,
-        "model": row.model_name,
-        "published": iso(row.published_at),
-    }
 
 
 @asynccontextmanager

@@ -180,6 +180,7 @@ def test_collections_and_records_by_name(api: Api) -> None:
     assert api.get("/health") == (200, {"ok": True, "collections": 1})
     [row] = api.get("/collections")[1]["collections"]
     assert (row["collection"], row["version"], row["records"]) == ("shop", 1, 121)
+    assert row == as_sent(api.service.catalog.version("shop").as_json())
     facts = describe(api.service.home, api.service.catalog.version("shop"))
     assert api.get("/collections/shop") == (200, as_sent(facts))
     for id in ("SKU-00007", "a/b c?ü"):
